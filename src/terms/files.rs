@@ -1,0 +1,83 @@
+//! The only door through which science sees a disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Read access to files by path. The engine implements it over the disk, tests over a map.
+pub trait Files: Send + Sync {
+    /// Returns the whole content of a file.
+    ///
+    /// # Errors
+    /// If the file does not exist or cannot be read; the error names the path.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Returns the entries of a folder with their full paths, sorted by name in byte order; `true`
+    /// marks a folder. Links are followed.
+    ///
+    /// # Errors
+    /// If the folder does not exist or cannot be read; the error names the path.
+    fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, bool)>>;
+
+    /// Returns whether the path is a file (`Some(false)`), a folder (`Some(true)`) or absent.
+    fn is_folder(&self, path: &Path) -> Option<bool>;
+}
+
+/// Files that live in memory, for tests and embedded data.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl MemoryFiles {
+    /// Adds or replaces a file.
+    pub fn insert(&mut self, path: impl Into<PathBuf>, content: Vec<u8>) {
+        self.files.insert(path.into(), content);
+    }
+}
+
+fn absent(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("`{}` does not exist", path.display()))
+}
+
+impl Files for MemoryFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.get(path).cloned().ok_or_else(|| absent(path))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+        let mut entries = BTreeMap::new();
+        for path in self.files.keys() {
+            let Ok(rest) = path.strip_prefix(folder) else { continue };
+            let mut parts = rest.components();
+            if let Some(first) = parts.next() {
+                entries.insert(folder.join(first), parts.next().is_some());
+            }
+        }
+        if entries.is_empty() { Err(absent(folder)) } else { Ok(entries.into_iter().collect()) }
+    }
+
+    fn is_folder(&self, path: &Path) -> Option<bool> {
+        if self.files.contains_key(path) {
+            return Some(false);
+        }
+        self.files.keys().any(|file| file.starts_with(path)).then_some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_behaves_like_a_disk() {
+        let mut files = MemoryFiles::default();
+        files.insert("root/b/1.png", vec![1]);
+        files.insert("root/a.txt", vec![2]);
+        let listed = files.list(Path::new("root")).unwrap();
+        assert_eq!(listed, [(PathBuf::from("root/a.txt"), false), (PathBuf::from("root/b"), true)]);
+        assert_eq!(files.is_folder(Path::new("root/b")), Some(true));
+        assert_eq!(files.is_folder(Path::new("root/c")), None);
+        assert!(files.read(Path::new("root/c")).unwrap_err().to_string().contains("root/c"));
+    }
+}
