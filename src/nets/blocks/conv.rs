@@ -1,0 +1,107 @@
+//! Two-dimensional convolution.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+
+use super::{Init, Site};
+
+/// The shape of a [`Conv2d`]; square kernels only.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dSpec {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Side of the kernel in pixels.
+    pub kernel: usize,
+    /// Step between outputs in pixels.
+    pub stride: usize,
+    /// Zeros added on each side in pixels.
+    pub padding: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// The law of the weight; the bias follows [`Init::pytorch`] with the same fan-in, or is 0 where
+    /// the weight has any other law than PyTorch's default.
+    pub init: Option<Init>,
+}
+
+impl Conv2dSpec {
+    /// A convolution that keeps the size of the picture (stride 1, odd kernel), with bias and
+    /// PyTorch's default weights.
+    pub fn same(inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            groups: 1,
+            bias: true,
+            init: None,
+        }
+    }
+
+    /// Sets the stride.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// Sets the padding.
+    #[must_use]
+    pub fn padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Leaves out the bias.
+    #[must_use]
+    pub fn no_bias(self) -> Self {
+        Self { bias: false, ..self }
+    }
+
+    /// Sets the law of the weight, with a bias of 0 if there is one.
+    #[must_use]
+    pub fn init(self, init: Init) -> Self {
+        Self { init: Some(init), ..self }
+    }
+
+    /// Builds the layer.
+    pub fn build(self, site: &Site) -> Conv2d {
+        let fan_in = self.inputs / self.groups * self.kernel * self.kernel;
+        let weight_init = self.init.unwrap_or(Init::pytorch(fan_in));
+        let bias_init =
+            if self.init.is_some() { Init::Constant(0.0) } else { Init::pytorch(fan_in) };
+        let shape = [self.outputs, self.inputs / self.groups, self.kernel, self.kernel];
+        Conv2d {
+            weight: site.draw("weight", shape, weight_init),
+            bias: self.bias.then(|| site.draw("bias", [self.outputs], bias_init)),
+            stride: self.stride,
+            padding: self.padding,
+            groups: self.groups,
+        }
+    }
+}
+
+/// Two-dimensional cross-correlation, as `torch.nn.Conv2d`.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[outputs, inputs / groups, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[outputs]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    stride: usize,
+    padding: usize,
+    groups: usize,
+}
+
+impl Conv2d {
+    /// Returns `[n, outputs, h', w']` for `[n, inputs, h, w]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
+        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
+    }
+}

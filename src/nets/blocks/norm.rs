@@ -1,0 +1,138 @@
+//! Normalisation over the batch, over groups of channels, over features.
+
+use burn::module::{Module, Param, RunningState};
+use burn::tensor::module::{batch_norm, batch_norm_train, layer_norm};
+use burn::tensor::{Device, Tensor};
+
+use super::{Init, Mode, Site};
+
+/// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance unbiased.
+// DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
+#[derive(Module, Debug)]
+pub struct BatchNorm2d {
+    /// `[channels]`, the scale.
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`, the shift.
+    pub bias: Param<Tensor<1>>,
+    /// `[channels]`, the mean seen in training.
+    pub running_mean: RunningState<Tensor<1>>,
+    /// `[channels]`, the unbiased variance seen in training.
+    pub running_var: RunningState<Tensor<1>>,
+}
+
+impl BatchNorm2d {
+    const EPSILON: f64 = 1e-5;
+    const MOMENTUM: f64 = 0.1;
+
+    /// Builds the layer: scale 1, shift 0.
+    pub fn new(channels: usize, site: &Site) -> Self {
+        let device = site.device();
+        Self {
+            weight: site.draw("weight", [channels], Init::Constant(1.0)),
+            bias: site.draw("bias", [channels], Init::Constant(0.0)),
+            running_mean: RunningState::new(Tensor::zeros([channels], device)),
+            running_var: RunningState::new(Tensor::ones([channels], device)),
+        }
+    }
+
+    /// Returns the normalised `[n, channels, h, w]`.
+    pub fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        match mode {
+            Mode::Train => self.train_forward(x),
+            Mode::Evaluate => batch_norm(
+                x,
+                self.weight.val(),
+                self.bias.val(),
+                self.running_mean.value_sync(),
+                self.running_var.value_sync(),
+                Self::EPSILON,
+            ),
+        }
+    }
+
+    fn train_forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, _, h, w] = x.dims();
+        let count = (n * h * w) as f64;
+        let out = batch_norm_train(x, self.weight.val(), self.bias.val(), Self::EPSILON);
+        let unbiased = out.variance.detach() * (count / (count - 1.0).max(1.0));
+        move_towards(&self.running_mean, out.mean.detach(), Self::MOMENTUM);
+        move_towards(&self.running_var, unbiased, Self::MOMENTUM);
+        out.output
+    }
+}
+
+fn move_towards(state: &RunningState<Tensor<1>>, batch: Tensor<1>, momentum: f64) {
+    let moved = state.value_sync() * (1.0 - momentum) + batch * momentum;
+    state.update(moved.detach());
+}
+
+/// Group normalisation (Wu & He 2018, arXiv:1803.08494), as `torch.nn.GroupNorm`.
+#[derive(Module, Debug)]
+pub struct GroupNorm {
+    /// `[channels]`, the scale.
+    pub weight: Param<Tensor<1>>,
+    /// `[channels]`, the shift.
+    pub bias: Param<Tensor<1>>,
+    groups: usize,
+    epsilon: f64,
+}
+
+impl GroupNorm {
+    /// Builds the layer: scale 1, shift 0.
+    ///
+    /// # Panics
+    /// If the groups do not divide the channels.
+    pub fn new(groups: usize, channels: usize, epsilon: f64, site: &Site) -> Self {
+        assert_eq!(channels % groups, 0, "groups divide channels");
+        Self {
+            weight: site.draw("weight", [channels], Init::Constant(1.0)),
+            bias: site.draw("bias", [channels], Init::Constant(0.0)),
+            groups,
+            epsilon,
+        }
+    }
+
+    /// Returns the normalised `[n, channels, h, w]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, c, h, w] = x.dims();
+        // Each (picture, group) is one "channel" of a batch of one: burn records batch norm as one
+        // node with an analytic backward pass, where its group norm is a chain of a dozen.
+        let rows = n * self.groups;
+        let flat: Tensor<3> = x.reshape([1, rows, c / self.groups * h * w]);
+        let (one, zero) = unit(rows, &flat.device());
+        let normal = batch_norm_train(flat, one, zero, self.epsilon).output;
+        let weight = self.weight.val().reshape([1, c, 1, 1]);
+        let bias = self.bias.val().reshape([1, c, 1, 1]);
+        normal.reshape([n, c, h, w]) * weight + bias
+    }
+}
+
+fn unit(rows: usize, device: &Device) -> (Tensor<1>, Tensor<1>) {
+    (Tensor::ones([rows], device), Tensor::zeros([rows], device))
+}
+
+/// Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450), as `torch.nn.LayerNorm`.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// `[features]`, the scale.
+    pub weight: Param<Tensor<1>>,
+    /// `[features]`, the shift.
+    pub bias: Param<Tensor<1>>,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// Builds the layer: scale 1, shift 0. PyTorch's epsilon is 1e-5, timm's ViT uses 1e-6.
+    pub fn new(features: usize, epsilon: f64, site: &Site) -> Self {
+        Self {
+            weight: site.draw("weight", [features], Init::Constant(1.0)),
+            bias: site.draw("bias", [features], Init::Constant(0.0)),
+            epsilon,
+        }
+    }
+
+    /// Returns the normalised `[..., features]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+    }
+}
