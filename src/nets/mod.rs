@@ -5,3 +5,4 @@
 //! that "evaluated" never depends on the device a tensor lives on.
 
 pub mod blocks;
+pub mod kernels;
