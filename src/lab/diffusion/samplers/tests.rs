@@ -4,8 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::ideal::{Mixture, floats};
 use super::super::{
-    Clipped, Cosine, Denoiser, Karras, KarrasSpacing, Levels, Linear, Noise, ScaledLinear,
-    Schedule, Spacing,
+    Clipped, Cosine, Karras, KarrasSpacing, Levels, Linear, Noise, ScaledLinear, Schedule, Spacing,
 };
 use super::*;
 use crate::terms::Seed;
