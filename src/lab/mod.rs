@@ -1,0 +1,4 @@
+//! The science: values in, values out. Knows no disk, no clock and no cache; files are seen through
+//! `terms::Files` only, and everything random through `terms::Seed`.
+
+pub mod images;
