@@ -1,0 +1,3 @@
+//! The science: values in, values out. What reads files does so through [`crate::terms::Files`].
+
+pub mod data;
