@@ -1,7 +1,7 @@
-//! The science: values in, values out. No room here knows a disk, a clock or an experiment file.
+//! The science: values in, values out. Knows no clock, no cache and no experiment file; files are seen
+//! through [`Files`](crate::terms::Files) only, and everything random through
+//! [`Seed`](crate::terms::Seed).
 
+pub mod data;
 pub mod diffusion;
-//! The science: values in, values out. Knows no disk, no clock and no cache; files are seen through
-//! `terms::Files` only, and everything random through `terms::Seed`.
-
 pub mod images;
