@@ -2,7 +2,15 @@
 //!
 //! In reading order: [`blocks`] are the few layers that all families share, with the parameter names
 //! and shapes of PyTorch; the families follow. Every forward pass takes its [`Mode`] as an argument, so
-//! that "evaluated" never depends on the device a tensor lives on.
+//! that "evaluated" never depends on the device a tensor lives on. [`weights`] moves their numbers in and
+//! out of files; [`classifier`] is the choice among the families that name what a picture shows.
 
 pub mod blocks;
 pub mod kernels;
+pub mod classifier;
+pub mod resnet;
+pub mod vit;
+pub mod weights;
+
+#[cfg(test)]
+mod golden;

@@ -6,12 +6,14 @@
 //! and the random address of its parameters: the same seed gives the same net, whatever else was built
 //! before.
 
+mod attention;
 mod conv;
 mod embedding;
 mod init;
 mod linear;
 mod norm;
 
+pub use attention::{attention, join_heads, split_heads};
 pub use conv::{Conv2d, Conv2dSpec};
 pub use embedding::Embedding;
 pub use init::{Init, Site};

@@ -64,6 +64,7 @@ impl BatchNorm2d {
 fn move_towards(state: &RunningState<Tensor<1>>, batch: Tensor<1>, momentum: f64) {
     let moved = state.value_sync() * (1.0 - momentum) + batch * momentum;
     state.update(moved.detach());
+    state.value_sync(); // Else the update waits for the next pass on this very thread.
 }
 
 /// Group normalisation (Wu & He 2018, arXiv:1803.08494), as `torch.nn.GroupNorm`.
@@ -134,5 +135,23 @@ impl LayerNorm {
     /// Returns the normalised `[..., features]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::Seed;
+
+    #[test]
+    fn statistics_move_for_every_thread() {
+        let device = Device::flex();
+        let layer = BatchNorm2d::new(1, &Site::new(Seed::root(0), &device));
+        layer.forward(Tensor::from_data([[[[3.0, 5.0]]]], &device), Mode::Train);
+        let seen = std::thread::scope(|scope| {
+            let mean = scope.spawn(|| layer.running_mean.value_sync().into_scalar::<f32>());
+            mean.join().expect("the thread only reads")
+        });
+        assert!((seen - 0.4).abs() < 1e-6, "a tenth of the way from 0 to 4, not {seen}");
     }
 }

@@ -1,0 +1,309 @@
+//! Vision transformers.
+//!
+//! Dosovitskiy et al. 2021, arXiv:2010.11929 (section 3.1, Table 1); the sizes Ti and S are those of
+//! `DeiT`, Touvron et al. 2021, arXiv:2012.12877 (Table 1). Parameter names and initialisation are those
+//! of timm's `vision_transformer.py` (1.0.31): a class token, a learned position embedding, layers
+//! normalised before attention and before the perceptron.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::activation::gelu;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::blocks::{
+    Conv2d, Conv2dSpec, Init, LayerNorm, Linear, Site, attention, join_heads, split_heads,
+};
+
+/// A size of vision transformer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VitFamily {
+    /// 192 features, 3 heads, 12 layers.
+    #[default]
+    VitTi,
+    /// 384 features, 6 heads, 12 layers.
+    VitS,
+    /// 768 features, 12 heads, 12 layers.
+    VitB,
+    /// 1024 features, 16 heads, 24 layers.
+    VitL,
+}
+
+use VitFamily::{VitB, VitL, VitS, VitTi};
+
+/// The families, and what tells them apart.
+const FAMILY: [(VitFamily, &str, [usize; 3]); 4] = [
+    // family  name   features, heads, layers
+    (VitTi, "vit-ti", [192, 3, 12]),
+    (VitS, "vit-s", [384, 6, 12]),
+    (VitB, "vit-b", [768, 12, 12]),
+    (VitL, "vit-l", [1024, 16, 24]),
+];
+
+impl VitFamily {
+    fn row(self) -> (&'static str, [usize; 3]) {
+        let row = FAMILY.iter().find(|row| row.0 == self).expect("every family has a row");
+        (row.1, row.2)
+    }
+
+    /// Returns the name in files and tables.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+}
+
+/// A vision transformer: size and patch; the picture's size comes from the data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct VitSpec {
+    /// The size, which is that of the DeiT of the same letter.
+    pub family: VitFamily,
+    /// Side of a patch in pixels; it divides the picture's side.
+    #[schemars(range(min = 1))]
+    pub patch: usize,
+    /// Features of a token. Absent: the family's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub features: Option<usize>,
+    /// Heads of the attention; they divide the features. Absent: the family's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub heads: Option<usize>,
+    /// Layers. Absent: the family's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub depth: Option<usize>,
+}
+
+impl Default for VitSpec {
+    fn default() -> Self {
+        Self { family: VitTi, patch: 16, features: None, heads: None, depth: None }
+    }
+}
+
+impl VitSpec {
+    /// Returns features, heads and layers.
+    pub(super) fn sizes(&self) -> [usize; 3] {
+        let [features, heads, depth] = self.family.row().1;
+        [
+            self.features.unwrap_or(features),
+            self.heads.unwrap_or(heads),
+            self.depth.unwrap_or(depth),
+        ]
+    }
+
+    /// Returns the family's name, the patch and, as suffixes, what differs from the family:
+    /// `vit-ti-p4-f48-h3-d6`.
+    pub fn describe(&self) -> String {
+        let mut name = format!("{}-p{}", self.family.name(), self.patch);
+        let own = self.family.row().1;
+        for ((letter, size), own) in ["f", "h", "d"].into_iter().zip(self.sizes()).zip(own) {
+            if size != own {
+                name += &format!("-{letter}{size}");
+            }
+        }
+        name
+    }
+
+    /// Builds the net for square pictures of `pixels` x `pixels` and `channels` channels.
+    ///
+    /// # Panics
+    /// If the patch does not divide the picture or the heads do not divide the features.
+    pub fn build(&self, channels: usize, pixels: usize, classes: usize, site: &Site) -> Vit {
+        let [features, heads, depth] = self.sizes();
+        assert_eq!(pixels % self.patch, 0, "patches cover the picture");
+        assert_eq!(features % heads, 0, "heads share the features");
+        let tokens = (pixels / self.patch).pow(2) + 1;
+        let patches =
+            Conv2dSpec::same(channels, features, self.patch).stride(self.patch).padding(0);
+        let layers = site.at("blocks");
+        Vit {
+            cls_token: site.draw("cls_token", [1, 1, features], Init::Normal(1e-6)),
+            pos_embed: site.draw("pos_embed", [1, tokens, features], INIT),
+            patch_embed: PatchEmbed { proj: patches.build(&site.at("patch_embed").at("proj")) },
+            blocks: (0..depth).map(|i| Layer::new(features, heads, &layers.index(i))).collect(),
+            norm: LayerNorm::new(features, EPSILON, &site.at("norm")),
+            head: Linear::with_init(features, classes, INIT, &site.at("head")),
+        }
+    }
+}
+
+/// timm's law for position embedding and linear layers, the head included.
+const INIT: Init = Init::TruncatedNormal(0.02);
+
+/// timm's epsilon of all layer normalisations in a vision transformer.
+const EPSILON: f64 = 1e-6;
+
+/// Hidden features of the perceptron per feature.
+const MLP_RATIO: usize = 4;
+
+/// A vision transformer.
+#[derive(Module, Debug)]
+pub struct Vit {
+    cls_token: Param<Tensor<3>>, // [1, 1, d]
+    pos_embed: Param<Tensor<3>>, // [1, t, d]
+    patch_embed: PatchEmbed,
+    blocks: Vec<Layer>,
+    norm: LayerNorm,
+    head: Linear,
+}
+
+impl Vit {
+    /// Returns logits, `[n, classes]`, of pictures, `[n, channels, h, w]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.head.forward(self.features(x))
+    }
+
+    /// Returns the normalised class token, `[n, d]`.
+    pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+        let patches = self.patch_embed.proj.forward(x); // [n, d, h', w']
+        let [n, d, h, w] = patches.dims();
+        let patches = patches.reshape([n, d, h * w]).swap_dims(1, 2); // [n, t - 1, d]
+        let class = self.cls_token.val().expand([n, 1, d]);
+        let mut x = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
+        for layer in &self.blocks {
+            x = layer.forward(x);
+        }
+        self.norm.forward(x.narrow(1, 0, 1).reshape([n, d]))
+    }
+
+    /// Returns the number of features, `d`.
+    pub fn feature_width(&self) -> usize {
+        self.head.weight.dims()[1]
+    }
+}
+
+/// A linear map of each patch.
+#[derive(Module, Debug)]
+struct PatchEmbed {
+    proj: Conv2d,
+}
+
+/// `x' = x + attn(norm1(x))`, `x'' = x' + mlp(norm2(x'))` (Eq. 2 and 3).
+#[derive(Module, Debug)]
+struct Layer {
+    norm1: LayerNorm,
+    attn: SelfAttention,
+    norm2: LayerNorm,
+    mlp: Mlp,
+}
+
+impl Layer {
+    fn new(features: usize, heads: usize, site: &Site) -> Self {
+        let (attn, mlp) = (site.at("attn"), site.at("mlp"));
+        let linear = |inputs, outputs, site: Site| Linear::with_init(inputs, outputs, INIT, &site);
+        Self {
+            norm1: LayerNorm::new(features, EPSILON, &site.at("norm1")),
+            attn: SelfAttention {
+                qkv: linear(features, 3 * features, attn.at("qkv")),
+                proj: linear(features, features, attn.at("proj")),
+                heads,
+            },
+            norm2: LayerNorm::new(features, EPSILON, &site.at("norm2")),
+            mlp: Mlp {
+                fc1: linear(features, MLP_RATIO * features, mlp.at("fc1")),
+                fc2: linear(MLP_RATIO * features, features, mlp.at("fc2")),
+            },
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = x.clone() + self.attn.forward(self.norm1.forward(x));
+        x.clone() + self.mlp.forward(self.norm2.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct SelfAttention {
+    qkv: Linear,
+    proj: Linear,
+    heads: usize,
+}
+
+impl SelfAttention {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let parts = self.qkv.forward(x).chunk(3, 2).into_iter();
+        let parts: Vec<_> = parts.map(|part| split_heads(part, self.heads)).collect();
+        let [q, k, v] = parts.try_into().expect("three parts of three times the features");
+        self.proj.forward(join_heads(attention(q, k, v)))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+}
+
+impl Mlp {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.fc2.forward(gelu(self.fc1.forward(x)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::super::classifier::ClassifierNet;
+    use super::super::golden::check;
+    use super::super::weights::{parameter_count, state_of};
+    use super::*;
+    use crate::terms::Seed;
+    use crate::testing::golden_json;
+
+    #[test]
+    fn agrees_with_timm() {
+        let cases = golden_json("nets/vit/cases.json");
+        let small = |patch, heads, depth| VitSpec {
+            family: VitTi,
+            patch,
+            features: Some(24),
+            heads: Some(heads),
+            depth: Some(depth),
+        };
+        // Three heads are the family's own and so not in the name.
+        for spec in [small(4, 3, 2), small(2, 2, 3), VitSpec::default()] {
+            check(ClassifierNet::Vit(spec), &cases);
+        }
+    }
+
+    #[test]
+    fn families_have_the_published_numbers_of_parameters() {
+        let counts = golden_json("nets/vit/parameters.json");
+        for family in [VitTi, VitS] {
+            let [classes, count] =
+                [0, 1].map(|i| counts[family.name()][i].as_u64().unwrap() as usize);
+            let spec = VitSpec { family, ..Default::default() };
+            let net = spec.build(3, 224, classes, &Site::new(Seed::root(0), &Device::flex()));
+            assert_eq!(parameter_count(&net), count, "{family:?}");
+        }
+    }
+
+    #[test]
+    fn fresh_weights_follow_timm() {
+        let spec = VitSpec { depth: Some(1), ..Default::default() };
+        let net = state_of(&spec.build(3, 32, 10, &Site::new(Seed::root(0), &Device::flex())));
+        // At least 1,920 draws: the standard error of a deviation is at most 1.6 %; 5 of them.
+        for (name, deviation) in [
+            ("blocks.0.attn.qkv.weight", 0.02),
+            ("blocks.0.mlp.fc2.weight", 0.02),
+            ("head.weight", 0.02),
+            ("patch_embed.proj.weight", 1.0 / (3.0 * 768.0_f64).sqrt()), // U(-a, a), a = 1/sqrt(768)
+        ] {
+            let values = &net[name].values;
+            let square = values.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>();
+            let got = (square / values.len() as f64).sqrt();
+            assert!((got / deviation - 1.0).abs() < 0.08, "{name}: deviation {got}");
+        }
+        assert!(net["head.bias"].values.iter().all(|b| b.abs() < f32::MIN_POSITIVE));
+    }
+
+    #[test]
+    fn names_in_files_are_names_in_tables() {
+        for (family, name, _) in FAMILY {
+            assert_eq!(serde_json::to_value(family).unwrap(), name);
+        }
+    }
+}
