@@ -2,6 +2,7 @@
 
 pub mod nets;
 pub mod lab;
+pub mod engine;
 pub mod terms;
 
 #[cfg(test)]

@@ -1,0 +1,141 @@
+//! Tests of the store at its door.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::engine::Estimate;
+
+fn origin() -> Origin {
+    Origin {
+        kind: "data".into(),
+        version: 1,
+        label: "data digits".into(),
+        spec: json!({"size": 8}),
+        inputs: BTreeMap::from([("source".to_owned(), Key::of_bytes(b"source"))]),
+        estimate: Estimate { seconds: 2.0, bytes: 20 },
+    }
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("store")).unwrap();
+    (folder, store)
+}
+
+fn committed() -> (tempfile::TempDir, Store, Entry) {
+    let (folder, store) = store();
+    let bench = store.bench(origin().key()).unwrap();
+    bench.put("plots/b.svg", b"bb").unwrap();
+    bench.put("a.bin", b"a").unwrap();
+    let entry = store.commit(bench, origin()).unwrap();
+    (folder, store, entry)
+}
+
+fn damage(found: Found) -> String {
+    match found {
+        Found::Damaged(what) => what,
+        other => panic!("{other:?} is not damaged"),
+    }
+}
+
+#[test]
+fn what_is_on_the_bench_becomes_the_entry() {
+    let (_folder, store, entry) = committed();
+    assert_eq!(entry.names().collect::<Vec<_>>(), ["a.bin", "plots/b.svg"]);
+    assert_eq!(entry.read("plots/b.svg").unwrap(), b"bb");
+    assert_eq!(entry.manifest().bytes(), 3);
+    assert_eq!(entry.manifest().origin, origin());
+    let found = store.verify(entry.key()).unwrap().whole().unwrap();
+    assert_eq!(found.manifest(), entry.manifest());
+    assert_eq!(store.keys().unwrap(), [entry.key()]);
+    assert_eq!(store.progress(entry.key()).unwrap(), None);
+    for folder in ["work", "locks"] {
+        assert_eq!(RealDisk.list(&store.root().join(folder)).unwrap(), [], "{folder} is empty");
+    }
+}
+
+#[test]
+fn a_bench_keeps_its_content_and_its_time() {
+    let (_folder, store) = store();
+    let key = origin().key();
+    let bench = store.bench(key).unwrap();
+    assert_eq!(store.progress(key).unwrap(), None, "an empty bench is no progress");
+    bench.put("shard-0", b"0").unwrap();
+    bench.put("checkpoint", b"old").unwrap();
+    bench.put("checkpoint", b"new").unwrap();
+    bench.note("step 3 of 9").unwrap();
+    // What a kill leaves: half a draft, and a manifest that was not committed.
+    RealDisk.write_draft(&bench.path().join(".draft-shard-1"), b"ha").unwrap();
+    RealDisk.write_draft(&bench.path().join("manifest.json"), b"{").unwrap();
+    drop(bench);
+    let progress = store.progress(key).unwrap().unwrap();
+    assert_eq!(progress.note.as_deref(), Some("step 3 of 9"));
+
+    let bench = store.bench(key).unwrap();
+    assert_eq!(bench.names().unwrap(), ["checkpoint", "shard-0"]);
+    assert_eq!(bench.get("checkpoint").unwrap().as_deref(), Some(b"new".as_slice()));
+    assert_eq!(bench.get("shard-1").unwrap(), None);
+    assert!(bench.seconds() > progress.seconds, "time of both sessions counts");
+    bench.remove("checkpoint").unwrap();
+    let entry = store.commit(bench, origin()).unwrap();
+    assert_eq!(entry.names().collect::<Vec<_>>(), ["shard-0"]);
+    assert!(entry.manifest().seconds > progress.seconds);
+}
+
+#[test]
+fn one_key_has_one_bench() {
+    let (_folder, store) = store();
+    let key = origin().key();
+    let bench = store.bench(key).unwrap();
+    let other = Store::open(store.root()).unwrap();
+    let Err(busy) = other.bench(key) else { panic!("two benches of one key") };
+    let process = format!("process {} on ", std::process::id());
+    assert!(busy.to_string().starts_with(&process), "{busy}");
+    assert!(other.bench(Key::of_bytes(b"another")).is_ok());
+    drop(bench);
+    assert!(other.bench(key).is_ok());
+}
+
+#[test]
+fn damage_is_seen_and_named() {
+    let (_folder, store, entry) = committed();
+    let find = || store.find(entry.key()).unwrap();
+    let path = entry.path("a.bin");
+    RealDisk.write_draft(&path, b"x").unwrap();
+    assert!(matches!(find(), Found::Whole(_)), "sizes alone do not tell");
+    let verified = store.verify(entry.key()).unwrap();
+    assert_eq!(damage(verified), "the content of `a.bin` has changed");
+    let error = entry.read("a.bin").unwrap_err().to_string();
+    let want = "a.bin`: its content is not what was committed; remove its entry and run again";
+    assert!(error.ends_with(want), "{error}");
+    RealDisk.write_draft(&path, b"xx").unwrap();
+    assert_eq!(damage(find()), "`a.bin` has 2 bytes instead of 1");
+    RealDisk.remove(&path).unwrap();
+    assert_eq!(damage(find()), "`a.bin` is gone");
+    let manifest = entry.path("manifest.json");
+    let text = String::from_utf8(RealDisk.read(&manifest).unwrap()).unwrap();
+    RealDisk
+        .write_draft(&manifest, text.replace("\"format\": 1", "\"format\": 2").as_bytes())
+        .unwrap();
+    assert_eq!(damage(find()), "its manifest has the unknown form 2");
+    let other = Key::of_bytes(b"other").hex();
+    let moved = text.replacen(&entry.key().hex(), &other, 1);
+    RealDisk.write_draft(&manifest, moved.as_bytes()).unwrap();
+    assert_eq!(damage(find()), format!("its manifest belongs to {}", &other[..12]));
+    RealDisk.write_draft(&manifest, b"{").unwrap();
+    assert!(damage(find()).starts_with("its manifest cannot be read: "));
+    RealDisk.remove(&manifest).unwrap();
+    assert_eq!(damage(find()), "its manifest is gone");
+}
+
+#[test]
+fn names_that_could_hide_or_escape_are_refused() {
+    let (_folder, store) = store();
+    let bench = store.bench(origin().key()).unwrap();
+    for name in ["", "manifest.json", ".note.json", "../x", "a//b", "/etc/passwd", "a b", "a/.b"] {
+        let put = std::panic::AssertUnwindSafe(|| bench.put(name, b""));
+        assert!(std::panic::catch_unwind(put).is_err(), "`{name}` was accepted");
+    }
+}
