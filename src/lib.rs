@@ -1,8 +1,8 @@
 //! Does synthetic image data help a classifier, which kind, and how much?
 
-pub mod nets;
-pub mod lab;
 pub mod engine;
+pub mod lab;
+pub mod nets;
 pub mod terms;
 
 #[cfg(test)]

@@ -5,3 +5,5 @@
 pub mod data;
 pub mod diffusion;
 pub mod images;
+pub mod metrics;
+pub mod stats;

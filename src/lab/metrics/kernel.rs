@@ -1,0 +1,225 @@
+//! The kernel Inception distance: the squared maximum mean discrepancy under a cubic kernel.
+//!
+//! Bińkowski et al. 2018 (arXiv:1801.01401), section 4, with the unbiased estimate of Gretton
+//! et al. 2012, Lemma 6: with `k(x, y) = (x·y / d + 1)³`,
+//! `MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) - 2 mean_{i,j} k(x_i, y_j)`.
+//! An estimate without bias scatters to both sides of 0: it is never clamped.
+//!
+//! DIFFERS: the tools average 100 random subsets of 1000 and call the deviation of subsets the
+//! uncertainty. [`kid`] uses every pair, in tiles, and gives the standard error of that estimate;
+//! [`kid_subsets`] repeats the tools, with draws from our own seeds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Features;
+use super::measure::{Entry, Evidence, Found};
+use super::tiles::fold_tiles;
+use crate::lab::stats::Estimate;
+use crate::terms::{Direction, Seed};
+
+/// `kid` in the table of metrics.
+pub(super) const ENTRY: Entry =
+    Entry { scores: &[("kid", Direction::Lower)], least_pictures: 2, compares: true, measure };
+
+fn measure(evidence: &Evidence<'_>) -> Result<Found, String> {
+    Ok(Found {
+        values: vec![kid(evidence.real, evidence.fake).value],
+        details: vec!["poly3".to_owned(), "unbiased".to_owned(), "all-pairs".to_owned()],
+    })
+}
+
+/// A kernel distance with its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kid {
+    /// The unbiased estimate over all pairs, times 1 (some papers print it times 1000).
+    pub value: f64,
+    /// Its standard error for other pictures of the same two laws, to first order: the deviations
+    /// of the rows' shares of the estimate (Bounliphone et al. 2016, arXiv:1511.04581). Where both
+    /// laws are one, the first order vanishes and this is an upper estimate.
+    pub standard_error: f64,
+}
+
+/// Which subsets [`kid_subsets`] draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct KidSubsets {
+    /// How many subsets; 100 in the tools.
+    #[schemars(range(min = 1))]
+    pub subsets: usize,
+    /// Pictures per subset and side, without replacement; 1000 in the tools.
+    #[schemars(range(min = 2))]
+    pub size: usize,
+}
+
+impl Default for KidSubsets {
+    fn default() -> Self {
+        Self { subsets: 100, size: 1000 }
+    }
+}
+
+/// Returns the kernel distance over all pairs.
+///
+/// ```
+/// use ersatz::lab::metrics::{Features, kid};
+/// let left = Features::new(1, vec![0.0, 1.0, 2.0]);
+/// let right = Features::new(1, vec![1.0, 2.0, 3.0, 4.0]);
+/// assert!(kid(&left, &right).value > 0.0);
+/// ```
+///
+/// # Panics
+/// If a side has fewer than two rows, or the sides differ in width.
+pub fn kid(real: &Features, fake: &Features) -> Kid {
+    assert!(real.n() >= 2 && fake.n() >= 2, "the unbiased estimate needs two rows a side");
+    let (n, m) = (real.n() as f64, fake.n() as f64);
+    let (real_sums, _) = kernel_sums(real, real, true);
+    let (fake_sums, _) = kernel_sums(fake, fake, true);
+    let (real_cross, fake_cross) = kernel_sums(real, fake, false);
+    let total = |sums: &[f64]| sums.iter().sum::<f64>();
+    let value = total(&real_sums) / (n * (n - 1.0)) + total(&fake_sums) / (m * (m - 1.0))
+        - 2.0 * total(&real_cross) / (n * m);
+    // Each row's share of the estimate: how much it is at home minus how much it is abroad.
+    let variance = |own: &[f64], cross: &[f64], n: f64, m: f64| {
+        let shares: Vec<f64> =
+            own.iter().zip(cross).map(|(own, cross)| own / (n - 1.0) - cross / m).collect();
+        let mean = total(&shares) / n;
+        shares.iter().map(|share| (share - mean).powi(2)).sum::<f64>() / (n - 1.0)
+    };
+    let square = 4.0 * variance(&real_sums, &real_cross, n, m) / n
+        + 4.0 * variance(&fake_sums, &fake_cross, m, n) / m;
+    Kid { value, standard_error: square.sqrt() }
+}
+
+/// Returns the mean of the kernel distance over random subsets, as the tools print it; `sd` is
+/// their "±" (up to its divisor, here `subsets - 1`).
+///
+/// # Panics
+/// If a side has fewer rows than a subset, or there is no subset.
+pub fn kid_subsets(real: &Features, fake: &Features, spec: KidSubsets, seed: &Seed) -> Estimate {
+    let size = spec.size;
+    assert!(size <= real.n().min(fake.n()), "a subset of {size} needs as many rows on each side");
+    let draw = |side: &str, features: &Features, i: u64| {
+        let order = seed.child(side).index(i).stream().permutation(features.n());
+        features.select(&order[..size])
+    };
+    let values: Vec<f64> = (0..spec.subsets as u64)
+        .map(|i| kid(&draw("real", real, i), &draw("fake", fake, i)).value)
+        .collect();
+    Estimate::of(&values).expect("at least one subset")
+}
+
+/// Returns the sums of the kernel over the rows of `x` and over the rows of `y`; with `same`, both
+/// are one set and no row meets itself.
+fn kernel_sums(x: &Features, y: &Features, same: bool) -> (Vec<f64>, Vec<f64>) {
+    let scale = 1.0 / x.d() as f64;
+    let blocks = fold_tiles(
+        x,
+        y,
+        |rows| (vec![0.0; rows.len()], vec![0.0; y.n()]),
+        |(row_sums, column_sums), tile| {
+            for (i, row_sum) in tile.rows.clone().zip(row_sums.iter_mut()) {
+                for (j, dot) in tile.row(i).filter(|(j, _)| !(same && *j == i)) {
+                    let kernel = (dot * scale + 1.0).powi(3);
+                    *row_sum += kernel;
+                    column_sums[j] += kernel;
+                }
+            }
+        },
+    );
+    let mut columns = vec![0.0; y.n()];
+    let mut rows = Vec::with_capacity(x.n());
+    for (row_sums, column_sums) in blocks {
+        rows.extend(row_sums);
+        columns.iter_mut().zip(column_sums).for_each(|(sum, part)| *sum += part);
+    }
+    (rows, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::features::testing::{from_json, normal, on_threads};
+    use super::*;
+    use crate::testing::{Tol, close, golden_json};
+
+    #[test]
+    fn agrees_with_torch_fidelity() {
+        for case in golden_json("metrics/kernel/cases.json").as_array().unwrap() {
+            let (real, fake) = (from_json(&case["real"]), from_json(&case["fake"]));
+            // Means of kernels near 1 to 100, in another order of summation.
+            let got = kid(&real, &fake);
+            close(
+                got.value,
+                case["kid"].as_f64().unwrap(),
+                Tol::absolute(1e-12).or_relative(1e-12),
+            );
+        }
+    }
+
+    #[test]
+    fn tiled_is_the_double_loop() {
+        let (x, y) = (normal(40, 200, 16, 0.2, 1.0), normal(41, 330, 16, 0.0, 1.1));
+        let mean = |a: &Features, b: &Features, same: bool| {
+            let mut sum = 0.0;
+            for i in 0..a.n() {
+                for j in (0..b.n()).filter(|j| !(same && *j == i)) {
+                    let dot: f64 = a
+                        .row(i)
+                        .iter()
+                        .zip(b.row(j))
+                        .map(|(p, q)| f64::from(*p) * f64::from(*q))
+                        .sum();
+                    sum += (dot / 16.0 + 1.0).powi(3);
+                }
+            }
+            sum / (a.n() * (b.n() - usize::from(same))) as f64
+        };
+        let want = mean(&x, &x, true) + mean(&y, &y, true) - 2.0 * mean(&x, &y, false);
+        close(kid(&x, &y).value, want, Tol::absolute(1e-12));
+        close(kid(&y, &x).value, want, Tol::absolute(1e-12));
+    }
+
+    #[test]
+    fn scatters_around_zero_and_knows_how_far() {
+        // 60 pairs of draws: of one law (the first order vanishes) and of two laws.
+        let spread = |shift: f32| {
+            let draws: Vec<Kid> = (0..60)
+                .map(|i| {
+                    kid(&normal(100 + i, 80, 4, 0.0, 1.0), &normal(200 + i, 70, 4, shift, 1.0))
+                })
+                .collect();
+            let values: Vec<f64> = draws.iter().map(|kid| kid.value).collect();
+            let errors: f64 = draws.iter().map(|kid| kid.standard_error).sum::<f64>() / 60.0;
+            (Estimate::of(&values).unwrap(), errors)
+        };
+        let (same, error) = spread(0.0);
+        assert!(same.mean.abs() < 4.0 * same.standard_error().unwrap(), "biased: {same:?}");
+        assert!(error > 0.8 * same.sd.unwrap(), "too sure: {error} against {same:?}");
+        let (apart, error) = spread(0.7);
+        // A deviation of 60 draws is known to 9 %; heavy tails of a cubic kernel add as much again.
+        let ratio = error / apart.sd.unwrap();
+        assert!((0.7..1.4).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn subsets_average_to_the_whole() {
+        let (x, y) = (normal(42, 120, 5, 0.5, 1.0), normal(43, 110, 5, 0.0, 1.0));
+        let got = kid_subsets(&x, &y, KidSubsets { subsets: 200, size: 60 }, &Seed::root(0));
+        let whole = kid(&x, &y).value;
+        // Subsets without replacement are unbiased for the whole.
+        assert!((got.mean - whole).abs() < 4.0 * got.standard_error().unwrap(), "{got:?}, {whole}");
+        let all = kid_subsets(&x, &x, KidSubsets { subsets: 2, size: 120 }, &Seed::root(1));
+        close(all.mean, kid(&x, &x).value, Tol::absolute(1e-12)); // Subsets of everything.
+    }
+
+    #[test]
+    fn no_bit_depends_on_threads() {
+        let (x, y) = (normal(44, 700, 30, 0.0, 1.0), normal(45, 600, 30, 0.1, 1.0));
+        let run = |threads| {
+            on_threads(threads, || {
+                let got = kid(&x, &y);
+                [got.value.to_bits(), got.standard_error.to_bits()]
+            })
+        };
+        assert_eq!(run(1), run(3));
+    }
+}
