@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod lab;
 pub mod nets;
+pub mod report;
 pub mod terms;
 
 #[cfg(test)]
