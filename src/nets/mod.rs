@@ -7,6 +7,7 @@
 
 pub mod blocks;
 pub mod classifier;
+pub mod kernels;
 pub mod resnet;
 pub mod vit;
 pub mod weights;

@@ -2,10 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 
 use super::{Init, Site};
+use crate::nets::kernels::{Geometry, conv2d};
 
 /// The shape of a [`Conv2d`]; square kernels only.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +100,8 @@ pub struct Conv2d {
 impl Conv2d {
     /// Returns `[n, outputs, h', w']` for `[n, inputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
-        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
+        let Self { stride, padding, groups, .. } = *self;
+        let bias = self.bias.as_ref().map(Param::val);
+        conv2d(x, self.weight.val(), bias, Geometry { stride, padding, groups })
     }
 }

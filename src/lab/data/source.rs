@@ -1,0 +1,461 @@
+//! Where real data come from: the family of sources and what can be asked of each.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::dataset::Dataset;
+use super::digits::{self, Digits};
+use super::folder::{self, Folder};
+use super::listing::{Listing, Parts};
+use super::mismatch::ClassMismatch;
+use super::parquet::{self, Parquet};
+use super::split::held_out;
+use super::subset::Subset;
+use crate::terms::{ClassNames, Files, Key, Picture, Problem, Problems, Seed, nearest};
+
+/// Where the real data come from.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// The embedded handwritten digits.
+    Digits(Digits),
+    /// Folders of picture files, one per class.
+    Folder(Folder),
+    /// Parquet files in the Hugging Face image layout.
+    Parquet(Parquet),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Digits(Digits {})
+    }
+}
+
+/// The three parts of real data, over one list of classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splits {
+    /// For training.
+    pub train: Dataset,
+    /// For choosing checkpoints; may be empty.
+    pub val: Dataset,
+    /// For the one measurement at the end.
+    pub test: Dataset,
+}
+
+/// How pictures are made from files and brought to the size of the experiment.
+#[derive(Clone, Copy)]
+pub struct Codec<'a> {
+    /// Decodes a picture file, or says why not in a lower-case fragment.
+    pub decode: &'a (dyn Fn(&[u8]) -> Result<Picture, String> + Sync),
+    /// Brings a picture to the size of the experiment.
+    pub fit: &'a (dyn Fn(Picture) -> Picture + Sync),
+}
+
+impl Codec<'_> {
+    /// Decodes and fits.
+    pub(super) fn picture(&self, file: &[u8]) -> Result<Picture, String> {
+        (self.decode)(file).map(self.fit)
+    }
+}
+
+/// One part of a source: the key that names its path, and the path.
+pub(super) struct Part<'a> {
+    pub(super) key: String,
+    pub(super) path: &'a str,
+}
+
+pub(super) fn default_share() -> f64 {
+    0.1
+}
+
+/// Loads the data: lists them, keeps the classes of the subset, holds out validation pictures where
+/// the source has none, keeps `per-class` training pictures, and decodes what is left. The classes
+/// of the three parts are the same list. Randomness is at `seed / "validation"` and `seed /
+/// "subset"`. The source has passed [`check`].
+///
+/// # Errors
+/// If something is missing, differs between the parts, or cannot be decoded: everything of one
+/// kind at once.
+pub fn load(
+    source: &Source,
+    subset: &Subset,
+    seed: Seed,
+    files: &dyn Files,
+    codec: Codec<'_>,
+) -> Result<Splits, Problems> {
+    match source {
+        Source::Digits(_) => {
+            let parts = settle(digits::list(), "digits", 0.0, subset, seed)?;
+            decode(parts, |listing| digits::read(listing, codec))
+        }
+        Source::Folder(spec) => {
+            let listed = folder_parts(spec).map(|part| folder::list(&part, subset, files))?;
+            let parts = settle(listed, "folder", spec.validation_share, subset, seed)?;
+            decode(parts, |listing| folder::read(listing, files, codec))
+        }
+        Source::Parquet(spec) => {
+            let listed = parquet_parts(spec).map(|part| spec.list(&part, files))?;
+            let parts = settle(listed, "parquet", spec.validation_share, subset, seed)?;
+            decode(parts, |listing| spec.read(listing, files, codec))
+        }
+    }
+}
+
+/// Finds what can be known without decoding a picture: missing folders and files, empty classes,
+/// missing columns and class names, classes that differ between the parts, unknown classes of the
+/// subset.
+pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
+    let (kind, share, classes) = match source {
+        Source::Digits(_) => {
+            return subset.kept(&digits::classes()).err().unwrap_or_default();
+        }
+        Source::Folder(spec) => {
+            let parts = folder_parts(spec).map(|part| folder::check(&part, subset, files));
+            ("folder", spec.validation_share, parts)
+        }
+        Source::Parquet(spec) => {
+            let narrowed = |part: Part<'_>| {
+                let all = spec.check(&part, files)?;
+                let kept = subset.kept_in(&all, &part.key)?;
+                Ok(ClassNames::new(kept.iter().map(|class| all.name(*class))))
+            };
+            ("parquet", spec.validation_share, parquet_parts(spec).map(narrowed))
+        }
+    };
+    let mut problems = Problems::default();
+    if !(0.0..=0.9).contains(&share) {
+        let key = format!("{kind}.validation-share");
+        problems.0.push(Problem::new(key, share.to_string(), "a share of 0 to 0.9"));
+    }
+    let result = classes.and_then(|classes| same_classes(&classes, kind));
+    problems.0.extend(result.err().unwrap_or_default().0);
+    problems
+}
+
+/// Returns a key of all the bytes that the source reads for the classes of the subset, and of where
+/// they stand relative to its paths; the same data in another folder have the same key.
+///
+/// # Errors
+/// If a folder or file is missing or cannot be read.
+pub fn fingerprint(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
+    match source {
+        Source::Digits(_) => Ok(digits::fingerprint()),
+        Source::Folder(spec) => {
+            let hashed =
+                folder_parts(spec).map(|part| folder::fingerprint(&part, subset, files))?;
+            let classes = json!(hashed.train.0);
+            let inputs: Vec<_> = hashed.all().flat_map(|(_, inputs)| inputs).collect();
+            Ok(Key::of_stage("folder", 1, &classes, &inputs))
+        }
+        Source::Parquet(spec) => {
+            let hashed = parquet_parts(spec).map(|part| parquet::fingerprint(&part, files))?;
+            let inputs: Vec<_> = hashed.all().flatten().collect();
+            Ok(Key::of_stage("parquet", 1, &serde_json::Value::Null, &inputs))
+        }
+    }
+}
+
+fn folder_parts(spec: &Folder) -> Parts<Part<'_>> {
+    parts("folder", &spec.train, spec.val.as_deref(), &spec.test)
+}
+
+fn parquet_parts(spec: &Parquet) -> Parts<Part<'_>> {
+    parts("parquet", &spec.train, spec.val.as_deref(), &spec.test)
+}
+
+fn parts<'a>(kind: &str, train: &'a str, val: Option<&'a str>, test: &'a str) -> Parts<Part<'a>> {
+    let part = |name: &str, path| Part { key: format!("{kind}.{name}"), path };
+    Parts {
+        train: part("train", train),
+        val: val.map(|path| part("val", path)),
+        test: part("test", test),
+    }
+}
+
+/// Makes sure that all parts have the class list of the training data.
+fn same_classes(classes: &Parts<ClassNames>, kind: &str) -> Result<(), Problems> {
+    let others = [("val", classes.val.as_ref()), ("test", Some(&classes.test))];
+    let problem = |(name, other): (&str, Option<&ClassNames>)| {
+        let mismatch = ClassMismatch::between(&classes.train, other?).err()?;
+        let key = format!("{kind}.{name}");
+        let found = format!("{mismatch}, the first being `train`");
+        let problem = Problem::new(key, found, "the classes of `train` in the same order");
+        Some(problem.hint("`subset.classes` keeps the classes that both have"))
+    };
+    let problems: Vec<_> = others.into_iter().filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Brings listed parts to what will be read.
+fn settle<P>(
+    parts: Parts<Listing<P>>,
+    kind: &str,
+    share: f64,
+    subset: &Subset,
+    seed: Seed,
+) -> Result<[Listing<P>; 3], Problems> {
+    let keyed = Parts {
+        train: (format!("{kind}.train"), parts.train),
+        val: parts.val.map(|listing| (format!("{kind}.val"), listing)),
+        test: (format!("{kind}.test"), parts.test),
+    };
+    let parts = keyed.map(|(key, listing)| {
+        let kept = subset.kept_in(&listing.classes, &key)?;
+        Ok(listing.narrow(&kept))
+    })?;
+    let classes = Parts {
+        train: parts.train.classes.clone(),
+        val: parts.val.as_ref().map(|listing| listing.classes.clone()),
+        test: parts.test.classes.clone(),
+    };
+    same_classes(&classes, kind)?;
+    let (val, train) = match parts.val {
+        Some(val) => (val, parts.train),
+        None => {
+            let positions = held_out(&parts.train.roll(), share, seed.child("validation"));
+            parts.train.divide(&positions)
+        }
+    };
+    let (train, _) = subset.few(train, seed.child("subset"))?;
+    Ok([train, val, parts.test])
+}
+
+fn decode<P>(
+    [train, val, test]: [Listing<P>; 3],
+    read: impl Fn(Listing<P>) -> Result<Dataset, Problems>,
+) -> Result<Splits, Problems> {
+    let parts = Parts { train, val: Some(val), test }.map(read)?;
+    let val = parts.val.expect("it went in");
+    Ok(Splits { train: parts.train, val, test: parts.test })
+}
+
+/// Returns the problem of a path that leads nowhere, with the nearest name beside it.
+pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Problem {
+    let path = Path::new(part.path);
+    let found = if part.path.is_empty() {
+        "an empty path".to_owned()
+    } else {
+        format!("`{}` does not exist", part.path)
+    };
+    let problem = Problem::new(part.key.clone(), found, expected);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let entries = files.list(folder).unwrap_or_default();
+    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
+    match path.file_name().and_then(|name| nearest(name.to_str()?, names)) {
+        Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::data::tests::{CODEC, Disk, IMAGES, bytes_of};
+    use crate::terms::MemoryFiles;
+    use crate::testing::{data_folder, golden_path};
+    use std::collections::BTreeSet;
+
+    fn source(toml: &str) -> Source {
+        toml::from_str(toml).unwrap()
+    }
+
+    fn folder(train: &str, test: &str) -> Source {
+        source(&format!("[folder]\ntrain = \"{train}\"\ntest = \"{test}\""))
+    }
+
+    fn files() -> MemoryFiles {
+        let mut files = MemoryFiles::default();
+        for class in ["cat", "dog", "eel"] {
+            for i in 0..20_u8 {
+                files.insert(format!("d/train/{class}/{i}.png"), bytes_of(i));
+            }
+            files.insert(format!("d/test/{class}/0.png"), bytes_of(100));
+        }
+        files
+    }
+
+    fn all_ids(splits: &Splits) -> Vec<String> {
+        let parts = [&splits.train, &splits.val];
+        parts.iter().flat_map(|part| part.examples.iter().map(|e| e.id.clone())).collect()
+    }
+
+    #[test]
+    fn specs_are_written_as_the_reference_says() {
+        assert_eq!(source("[digits]"), Source::default());
+        let toml = "[parquet]\ntrain = \"t\"\ntest = \"u\"\nlabel-column = \"fine_label\"";
+        let Source::Parquet(spec) = source(toml) else { panic!("another source") };
+        assert_eq!((spec.label_column.as_deref(), spec.val), (Some("fine_label"), None));
+        for wrong in ["[digits]\nsize = 8", "[folder]\ntrain = \"t\"", "[folders]"] {
+            assert!(toml::from_str::<Source>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn digits_load_with_fit_and_subset() {
+        let subset = Subset { classes: vec!["3".into(), "8".into()], per_class: Some(10) };
+        let twice = |p: Picture| Picture::filled(16, 16, p.pixel(4, 4));
+        let codec = Codec { decode: CODEC.decode, fit: &twice };
+        let nothing = MemoryFiles::default();
+        let splits = load(&Source::default(), &subset, Seed::root(0), &nothing, codec).unwrap();
+        assert_eq!(splits.train.class_counts(), [10, 10]);
+        assert_eq!(splits.test.classes, ClassNames::new(["3", "8"]));
+        assert!(splits.val.len() > 40 && splits.test.len() > 60);
+        assert_eq!(splits.train.examples[0].picture.width(), 16);
+    }
+
+    #[test]
+    fn validation_pictures_leave_the_training_data() {
+        let load = |seed| {
+            load(&folder("d/train", "d/test"), &Subset::default(), seed, &files(), CODEC).unwrap()
+        };
+        let splits = load(Seed::root(0));
+        assert_eq!(splits.val.class_counts(), [2, 2, 2]);
+        assert_eq!(splits.train.class_counts(), [18, 18, 18]);
+        assert_eq!(all_ids(&splits).into_iter().collect::<BTreeSet<_>>().len(), 60);
+        assert_eq!(splits, load(Seed::root(0)));
+        assert_ne!(splits.val.content_key(), load(Seed::root(1)).val.content_key());
+    }
+
+    #[test]
+    fn a_validation_tree_is_taken_as_it_is() {
+        let mut files = files();
+        for class in ["cat", "dog", "eel"] {
+            files.insert(format!("d/val/{class}/0.png"), bytes_of(50));
+        }
+        let Source::Folder(spec) = folder("d/train", "d/test") else { panic!("another source") };
+        let spec = Source::Folder(Folder { val: Some("d/val".to_owned()), ..spec });
+        let splits = load(&spec, &Subset::default(), Seed::root(0), &files, CODEC).unwrap();
+        assert_eq!((splits.train.len(), splits.val.len(), splits.test.len()), (60, 3, 3));
+    }
+
+    #[test]
+    fn check_finds_everything_without_decoding() {
+        let mut files = files();
+        files.insert("d/train/cat/0.png", b"corrupt".to_vec());
+        let text = |source: &Source, subset: &Subset| check(source, subset, &files).to_string();
+        assert_eq!(text(&folder("d/train", "d/test"), &Subset::default()), "");
+        assert_eq!(text(&Source::default(), &Subset::default()), "");
+
+        let both = text(&folder("d/tran", "d/tset"), &Subset::default());
+        assert_eq!(
+            both,
+            "folder.train: `d/tran` does not exist, expected a folder with one folder per class\n\
+             hint: did you mean `d/train`?\n\
+             folder.test: `d/tset` does not exist, expected a folder with one folder per class\n\
+             hint: did you mean `d/test`?"
+        );
+        let subset = Subset { classes: vec!["cta".to_owned()], per_class: None };
+        assert_eq!(
+            text(&folder("d/train", "d/test"), &subset),
+            "subset.classes: class `cta`, expected a class of `folder.train`\n\
+             hint: did you mean `cat`?"
+        );
+        let Source::Folder(spec) = folder("d/train", "d/test") else { panic!("another source") };
+        let spec = Source::Folder(Folder { validation_share: 1.0, ..spec });
+        assert!(text(&spec, &Subset::default()).starts_with("folder.validation-share: 1, "));
+    }
+
+    #[test]
+    fn shifted_labels_are_refused() {
+        let mut files = files();
+        files.insert("d/test/cow/0.png", bytes_of(0));
+        let source = folder("d/train", "d/test");
+        let want = "folder.test: class lists differ (only in the second: `cow`; at different \
+                    positions: `dog` (1 and 2), `eel` (2 and 3)), the first being `train`, \
+                    expected the classes of `train` in the same order\n\
+                    hint: `subset.classes` keeps the classes that both have";
+        assert_eq!(check(&source, &Subset::default(), &files).to_string(), want);
+        let loaded = load(&source, &Subset::default(), Seed::root(0), &files, CODEC);
+        assert_eq!(loaded.unwrap_err().to_string(), want);
+        let common = ["cat", "dog", "eel"].map(str::to_owned).to_vec();
+        let subset = Subset { classes: common, per_class: None };
+        assert_eq!(check(&source, &subset, &files), Problems::default());
+        // A class that the test data lack is named as such.
+        let subset = Subset { classes: vec!["cow".to_owned()], per_class: None };
+        let text = check(&source, &subset, &files).to_string();
+        assert!(text.contains("class `cow`, expected a class of `folder.train`"), "{text}");
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_bytes_and_not_the_place() {
+        let key = |source: &Source, files: &MemoryFiles| {
+            fingerprint(source, &Subset::default(), files).unwrap()
+        };
+        let base = key(&folder("d/train", "d/test"), &files());
+        let mut moved = MemoryFiles::default();
+        for part in ["train", "test"] {
+            for (path, _) in files().list(Path::new(&format!("d/{part}"))).unwrap() {
+                for (file, _) in files().list(&path).unwrap() {
+                    let place = Path::new("elsewhere").join(file.strip_prefix("d").unwrap());
+                    moved.insert(place, files().read(&file).unwrap());
+                }
+            }
+        }
+        assert_eq!(key(&folder("elsewhere/train", "elsewhere/test"), &moved), base);
+
+        let changed = |path: &str, content: Vec<u8>| {
+            let mut files = files();
+            files.insert(path, content);
+            key(&folder("d/train", "d/test"), &files)
+        };
+        let keys = [
+            base,
+            changed("d/train/cat/0.png", bytes_of(9)),
+            changed("d/train/cat/new.png", bytes_of(0)),
+            changed("d/test/cat/0.png", bytes_of(9)),
+            changed("d/classes.txt", b"eel\ndog\ncat".to_vec()),
+            fingerprint(&Source::default(), &Subset::default(), &files()).unwrap(),
+        ];
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+        assert_eq!(changed("d/train/cat/readme.txt", vec![1]), base);
+    }
+
+    fn parquet(train: &str, test: &str) -> Source {
+        let path = |name: &str| {
+            let path = golden_path("data/parquet").join(name);
+            path.to_string_lossy().into_owned()
+        };
+        let (train, test) = (path(train), path(test));
+        source(&format!("[parquet]\ntrain = '{train}'\ntest = '{test}'"))
+    }
+
+    #[test]
+    fn parquet_files_load_and_are_checked() {
+        let all = Subset::default();
+        let good = parquet("split", "split");
+        assert_eq!(check(&good, &all, &Disk), Problems::default());
+        let subset =
+            Subset { classes: vec!["eel".to_owned(), "cat".to_owned()], per_class: Some(1) };
+        assert_eq!(check(&good, &subset, &Disk), Problems::default());
+        let splits = load(&good, &subset, Seed::root(0), &Disk, IMAGES).unwrap();
+        assert_eq!(splits.test.classes, ClassNames::new(["cat", "eel"]));
+        assert_eq!((splits.train.len(), splits.val.len(), splits.test.len()), (2, 1, 2));
+
+        let other = check(&parquet("split", "fine/test.parquet"), &all, &Disk).to_string();
+        assert!(other.starts_with("parquet.test: class lists differ (only in"), "{other}");
+        let missing = check(&parquet("spilt", "plain/test.parquet"), &all, &Disk);
+        let sources: Vec<_> = missing.0.iter().map(|problem| problem.source.as_str()).collect();
+        assert_eq!(sources, ["parquet.train", "parquet.class-names"]);
+
+        let key = |source: &Source| fingerprint(source, &all, &Disk).unwrap();
+        let [first, second] =
+            ["split/train-00000-of-00002.parquet", "split/train-00001-of-00002.parquet"];
+        assert_eq!(key(&good), key(&parquet("split/train-*", "split/test-*.parquet")));
+        assert_ne!(key(&parquet(first, second)), key(&parquet(second, first)));
+        assert_ne!(key(&good), key(&parquet(first, "split")));
+    }
+
+    #[test]
+    fn imagenette_loads() {
+        let Some(root) = data_folder() else { return };
+        let root = root.join("imagenette-64");
+        let path = |part: &str| root.join(part).to_string_lossy().into_owned();
+        let source = folder(&path("train"), &path("val"));
+        assert_eq!(check(&source, &Subset::default(), &Disk), Problems::default());
+        let subset = Subset { classes: vec!["n03888257".to_owned()], per_class: Some(20) };
+        let splits = load(&source, &subset, Seed::root(0), &Disk, IMAGES);
+        let splits = splits.unwrap();
+        assert_eq!((splits.train.len(), splits.val.len(), splits.test.len()), (20, 96, 390));
+    }
+}

@@ -1,0 +1,12 @@
+//! Our own CPU operators behind burn's extension point, with the plain burn operators as the fallback
+//! on every other device. The only room of the house that holds `unsafe` code.
+//!
+//! Each operator equals the plain burn operator (a law, over random shapes), and its numbers do not
+//! depend on the number of threads: work is cut by shape alone, and partial sums are added in order.
+#![expect(unsafe_code, reason = "matrix products take raw pointers")]
+
+mod convolution;
+mod flex;
+mod gemm;
+
+pub use convolution::{Geometry, conv2d};
