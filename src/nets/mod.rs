@@ -9,6 +9,7 @@ pub mod blocks;
 pub mod classifier;
 pub mod kernels;
 pub mod resnet;
+pub mod unet;
 pub mod vit;
 pub mod weights;
 
