@@ -8,7 +8,9 @@
 pub mod blocks;
 pub mod kernels;
 pub mod classifier;
+pub mod kernels;
 pub mod resnet;
+pub mod unet;
 pub mod vit;
 pub mod weights;
 
