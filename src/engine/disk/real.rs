@@ -148,11 +148,15 @@ fn take(path: &Path) -> io::Result<Locking> {
             Err(e) => return Err(e),
         }
         file.set_len(0)?;
-        let host = rustix::system::uname();
-        let host = host.nodename().to_string_lossy();
-        write!(file, "process {} on {host}", std::process::id())?;
+        write!(file, "process {} on {}", std::process::id(), host())?;
         return Ok(Locking::Held(Lock { path: path.to_owned(), _file: file }));
     }
+}
+
+/// Returns the name of this machine where the system tells it in a file, as Linux does.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "an unnamed machine".to_owned() } else { name.trim().to_owned() }
 }
 
 /// Opens a log file for appending and creates its folder.

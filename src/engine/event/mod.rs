@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -239,15 +239,20 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    /// Returns the seconds since the start.
+    /// Returns the seconds since the start, to the microsecond.
     pub fn seconds(&self) -> f64 {
-        self.0.elapsed().as_secs_f64()
+        micro(self.0.elapsed())
     }
 }
 
-/// Returns the seconds since 1970 (UTC).
+/// Returns the seconds since 1970 (UTC), to the microsecond.
 pub fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, micro)
+}
+
+/// Returns seconds with so few digits that every reader of JSON gives back the same number.
+fn micro(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
 }
 
 /// Returns a length of time in words: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`.
