@@ -2,8 +2,11 @@
 //! through [`Files`](crate::terms::Files) only, and everything random through
 //! [`Seed`](crate::terms::Seed).
 
+pub mod classifiers;
 pub mod data;
 pub mod diffusion;
+pub mod generators;
 pub mod images;
 pub mod metrics;
 pub mod stats;
+pub mod training;

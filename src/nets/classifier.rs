@@ -143,6 +143,14 @@ impl Classifier {
         }
     }
 
+    /// Returns the logits, `[n, classes]`, that the last linear layer makes of features, `[n, d]`.
+    pub fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::ResNet(net) => net.fc.forward(features),
+            Self::Vit(net) => net.head.forward(features),
+        }
+    }
+
     /// Returns the number of features, `d`.
     pub fn feature_width(&self) -> usize {
         match self {

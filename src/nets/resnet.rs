@@ -237,7 +237,8 @@ pub struct ResNet {
     layer2: Vec<Block>,
     layer3: Vec<Block>,
     layer4: Vec<Block>, // Empty in the nets for CIFAR.
-    fc: Linear,
+    /// Features to logits.
+    pub fc: Linear,
     pooled: bool,
 }
 

@@ -146,7 +146,8 @@ pub struct Vit {
     patch_embed: PatchEmbed,
     blocks: Vec<Layer>,
     norm: LayerNorm,
-    head: Linear,
+    /// Features to logits.
+    pub head: Linear,
 }
 
 impl Vit {

@@ -30,7 +30,7 @@ pub use mismatch::ClassMismatch;
 pub use parquet::Parquet;
 pub use shards::{ShardError, SyntheticRow, read_shard, synthetic_dataset, write_shard};
 pub use source::{Codec, Source, Splits, check, fingerprint, load};
-pub use split::{few, held_out};
+pub use split::{few, held_out, share_of};
 pub use subset::Subset;
 
 #[cfg(test)]

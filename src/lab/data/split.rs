@@ -59,6 +59,15 @@ pub fn few(roll: &[(&str, ClassId)], per_class: usize, seed: Seed) -> Vec<usize>
     front(ranked(roll, seed), |_| per_class)
 }
 
+/// Returns the positions of a share of each class, rounded, ascending; 0 keeps none, 1 all.
+///
+/// # Panics
+/// If the share is not in [0, 1].
+pub fn share_of(roll: &[(&str, ClassId)], share: f64, seed: Seed) -> Vec<usize> {
+    assert!((0.0..=1.0).contains(&share), "a share lies in [0, 1]");
+    front(ranked(roll, seed), |n| (share * n as f64).round() as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,151 @@
+//! What an experiment file says.
+//!
+//! Every field has a default, so a file holds only what it cares about; the doc comments here and beside
+//! each spec are the reference page and the JSON schema. Choices are keys (`[generator.pixel]`), unknown
+//! keys are refused.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lab::classifiers::Mix;
+use crate::lab::generators::Generator;
+use crate::lab::metrics::Metric;
+use crate::stages::{ClassifierSpec, Data};
+
+/// One experiment: one table or figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Experiment {
+    /// The headline of the report.
+    pub title: String,
+    /// What the experiment asks, in a few sentences; printed under the headline.
+    pub question: String,
+    /// Seeds of the classifiers and, with `draws = "per-seed"`, of the synthetic pictures. Every number of
+    /// the report is a mean over them.
+    #[schemars(length(min = 1))]
+    pub seeds: Vec<u64>,
+    /// The real pictures.
+    pub data: Data,
+    /// Where the synthetic pictures come from.
+    pub generator: Generator,
+    /// Whether every seed has synthetic pictures of its own.
+    pub draws: Draws,
+    /// The training sets, by name, in the order of the report.
+    pub mix: IndexMap<String, Mix>,
+    /// How long classifiers train when training sets differ in size.
+    pub budget: Budget,
+    /// The classifiers, by name, in the order of the report.
+    pub classifier: IndexMap<String, ClassifierSpec>,
+    /// What is measured about the synthetic pictures themselves.
+    pub metrics: Metrics,
+    /// What the report shows.
+    pub report: Report,
+    /// Axes: each key (written as on the command line, `"generator.pixel.guidance"`) takes each of its
+    /// values, and every combination is run.
+    pub sweep: IndexMap<String, Vec<serde_json::Value>>,
+    /// Overlays by name; the one that `--profile` names is laid over the file before anything else.
+    pub profile: IndexMap<String, serde_json::Value>,
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            question: String::new(),
+            seeds: vec![0, 1, 2],
+            data: Data::default(),
+            generator: Generator::default(),
+            draws: Draws::default(),
+            mix: IndexMap::new(),
+            budget: Budget::default(),
+            classifier: IndexMap::new(),
+            metrics: Metrics::default(),
+            report: Report::default(),
+            sweep: IndexMap::new(),
+            profile: IndexMap::new(),
+        }
+    }
+}
+
+/// Whether every seed has synthetic pictures of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Draws {
+    /// Each seed trains on a fresh set; intervals include the luck of the draw.
+    #[default]
+    PerSeed,
+    /// All seeds share the set of the first one.
+    Shared,
+}
+
+/// How long classifiers train when training sets differ in size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// `recipe.steps` optimiser steps, whatever the training set.
+    #[default]
+    Steps,
+    /// As many epochs as `recipe.steps` are on the real training pictures alone.
+    Epochs,
+}
+
+/// What is measured about the synthetic pictures themselves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Which scores.
+    pub scores: Vec<Metric>,
+    /// The classifier (by name) whose last features measure them: the one trained on the mix `extractor-mix`
+    /// with the first seed. Empty: the first classifier.
+    pub extractor: String,
+    /// The mix (by name) that the extractor was trained on. Empty: the first that is real pictures only.
+    pub extractor_mix: String,
+}
+
+/// What the report shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Report {
+    /// Classifiers (by name) that are rows. Empty: all.
+    pub rows: Vec<String>,
+    /// Mixes (by name) that are columns. Empty: all.
+    pub columns: Vec<String>,
+    /// Which accuracy fills the cells.
+    pub value: Value,
+    /// The mix whose accuracy is subtracted from that of `difference`, paired by seed. Empty: the first mix.
+    pub baseline: String,
+    /// Mixes (by name) that have a column of differences to the baseline.
+    pub difference: Vec<String>,
+    /// Whether the classifiers that learned from the baseline are tested on synthetic pictures (gan-test).
+    pub gan_test: bool,
+    /// A table of published numbers to print beside ours: paper and table, as `azizi-2023/table3`.
+    pub published: String,
+    /// Figures by kind.
+    pub figures: Vec<FigureKind>,
+}
+
+/// Which accuracy fills a cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// Share of test pictures whose class is ranked first.
+    #[default]
+    Top1,
+    /// Share of test pictures whose class is among the first five.
+    Top5,
+}
+
+/// A figure that an experiment can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// Accuracy of every classifier on every mix, as bars.
+    Bars,
+    /// Accuracy against the synthetic multiple of the mixes.
+    Scale,
+    /// Accuracy per class: synthetic only against real only.
+    PerClass,
+    /// Accuracies and scores against a swept key.
+    Sweep,
+}

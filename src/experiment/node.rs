@@ -1,0 +1,223 @@
+//! A TOML document as a tree whose every part knows where it was written.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use serde_json::{Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::terms::Problem;
+
+/// Where a value was written: a file or a command-line option, and the bytes inside it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file or option.
+    pub source: Rc<Source>,
+    /// Bytes of the value.
+    pub span: Range<usize>,
+}
+
+/// A text that values were read from.
+#[derive(Debug)]
+pub struct Source {
+    /// The path of the file, or what the option looked like.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+/// A value with its place; tables also know where their keys stand.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it was written.
+    pub place: Place,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A boolean, number or string.
+    Scalar(Value),
+    /// A list.
+    List(Vec<Node>),
+    /// A table; the place is that of the key.
+    Table(IndexMap<String, (Place, Node)>),
+}
+
+impl Place {
+    /// Returns a problem at this place.
+    pub fn problem(&self, found: impl Into<String>, expected: impl Into<String>) -> Problem {
+        Problem::new(self.source.name.clone(), found, expected).at(Some(self.span.clone()))
+    }
+}
+
+impl Node {
+    /// Returns the tree without its places.
+    pub fn value(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(value) => value.clone(),
+            Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
+            Kind::Table(entries) => Value::Object(
+                entries.iter().map(|(key, (_, node))| (key.clone(), node.value())).collect(),
+            ),
+        }
+    }
+
+    /// Returns the node at a dotted path, or the deepest one on the way, and whether it is the whole way.
+    pub fn deepest(&self, path: &[&str]) -> (&Self, bool) {
+        let Some((first, rest)) = path.split_first() else { return (self, true) };
+        match &self.kind {
+            Kind::Table(entries) if entries.contains_key(*first) => entries[*first].1.deepest(rest),
+            _ => (self, false),
+        }
+    }
+
+    /// Returns what people call its type.
+    pub fn type_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Scalar(Value::Bool(_)) => "a boolean",
+            Kind::Scalar(Value::Number(n)) if n.is_f64() => "a number",
+            Kind::Scalar(Value::Number(_)) => "a whole number",
+            Kind::Scalar(_) => "a string",
+            Kind::List(_) => "a list",
+            Kind::Table(_) => "a table",
+        }
+    }
+
+    /// Returns the value as it is shown in messages.
+    pub fn shown(&self) -> String {
+        match &self.kind {
+            Kind::Scalar(value) => format!("`{value}`"),
+            Kind::List(_) | Kind::Table(_) => self.type_name().to_owned(),
+        }
+    }
+}
+
+/// Reads a TOML text.
+///
+/// # Errors
+/// All places where it is not TOML.
+pub fn parse(name: &str, text: &str) -> Result<Node, Vec<Problem>> {
+    let source = Rc::new(Source { name: name.to_owned(), text: text.to_owned() });
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<Problem> = errors
+        .iter()
+        .map(|error| Problem::new(name, error.message().to_owned(), "a TOML file").at(error.span()))
+        .collect();
+    let node = convert_table(&source, table.span(), table.get_ref(), &mut problems);
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
+}
+
+/// Reads one TOML value, as it stands behind `key=` on the command line; a bare word is a string.
+pub fn parse_value(option: &str, text: &str) -> Node {
+    let source = Rc::new(Source { name: option.to_owned(), text: option.to_owned() });
+    let place = Place { source: source.clone(), span: 0..option.len() };
+    let mut problems = Vec::new();
+    let (value, errors) = DeValue::parse_recoverable(text);
+    let mut node = convert(&source, &value, &mut problems);
+    if !errors.is_empty() || !problems.is_empty() {
+        node.kind = Kind::Scalar(Value::String(text.to_owned()));
+    }
+    relocate(&mut node, &place);
+    node
+}
+
+/// Says that a whole tree was written at one place.
+fn relocate(node: &mut Node, place: &Place) {
+    node.place = place.clone();
+    match &mut node.kind {
+        Kind::Scalar(_) => {}
+        Kind::List(items) => items.iter_mut().for_each(|item| relocate(item, place)),
+        Kind::Table(entries) => entries.values_mut().for_each(|(key, item)| {
+            *key = place.clone();
+            relocate(item, place);
+        }),
+    }
+}
+
+fn convert_table(
+    source: &Rc<Source>,
+    span: Range<usize>,
+    table: &DeTable<'_>,
+    problems: &mut Vec<Problem>,
+) -> Node {
+    let place = |span| Place { source: source.clone(), span };
+    let entries = table
+        .iter()
+        .map(|(key, value)| {
+            let node = convert(source, value, problems);
+            (key.get_ref().to_string(), (place(key.span()), node))
+        })
+        .collect();
+    Node { place: place(span), kind: Kind::Table(entries) }
+}
+
+fn convert(source: &Rc<Source>, value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Node {
+    let place = Place { source: source.clone(), span: value.span() };
+    let scalar = match value.get_ref() {
+        DeValue::Table(table) => return convert_table(source, value.span(), table, problems),
+        DeValue::Array(items) => {
+            let items = items.iter().map(|item| convert(source, item, problems)).collect();
+            return Node { place, kind: Kind::List(items) };
+        }
+        DeValue::String(text) => Some(Value::String(text.to_string())),
+        DeValue::Boolean(yes) => Some(Value::Bool(*yes)),
+        DeValue::Integer(digits) => {
+            let (text, radix) = (digits.as_str().replace('_', ""), digits.radix());
+            let signed = i64::from_str_radix(&text, radix).map(Number::from);
+            signed
+                .or_else(|_| u64::from_str_radix(&text, radix).map(Number::from))
+                .ok()
+                .map(Value::Number)
+        }
+        DeValue::Float(digits) => {
+            let number = digits.as_str().replace('_', "").parse().ok();
+            number.and_then(Number::from_f64).map(Value::Number)
+        }
+        DeValue::Datetime(_) => None,
+    };
+    let value = scalar.unwrap_or_else(|| {
+        problems
+            .push(place.problem("a date, an infinite number or one too large", "a finite value"));
+        Value::Null
+    });
+    Node { place, kind: Kind::Scalar(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_know_where_they_stand() {
+        let text = "a = 1\n[b.c]\nd = [true, 2.5]\n";
+        let node = parse("x.toml", text).unwrap();
+        let (list, whole) = node.deepest(&["b", "c", "d"]);
+        assert!(whole);
+        let Kind::List(items) = &list.kind else { panic!("{list:?}") };
+        assert_eq!(&text[items[1].place.span.clone()], "2.5");
+        assert_eq!(node.value(), serde_json::json!({"a": 1, "b": {"c": {"d": [true, 2.5]}}}));
+        let (deepest, whole) = node.deepest(&["b", "x"]);
+        assert!(!whole && matches!(deepest.kind, Kind::Table(_)));
+    }
+
+    #[test]
+    fn all_slips_of_syntax_are_told_with_their_place() {
+        let problems = parse("x.toml", "a = = 1\nb = 2\nc = 'open\n").unwrap_err();
+        assert!(problems.len() >= 2, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.span.is_some()));
+    }
+
+    #[test]
+    fn the_command_line_takes_bare_words() {
+        let value = |text| parse_value("-o k", text).value();
+        assert_eq!(value("1.5"), serde_json::json!(1.5));
+        assert_eq!(value("[1, 2]"), serde_json::json!([1, 2]));
+        assert_eq!(value("best-validation"), serde_json::json!("best-validation"));
+        assert_eq!(value("{ steps = 3 }"), serde_json::json!({"steps": 3}));
+    }
+}

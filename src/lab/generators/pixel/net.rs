@@ -1,0 +1,91 @@
+//! The net of a pixel model: few knobs on `diffusers`' UNet.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lab::images::Channels;
+use crate::nets::unet::{DownBlockType, MidBlockType, OneOrEach, UNetConfig, UpBlockType};
+use crate::terms::Problem;
+
+/// A small UNet of `diffusers`, in few knobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PixelNet {
+    /// Channels at each level; each level after the first halves the picture.
+    #[schemars(length(min = 1))]
+    pub channels: Vec<usize>,
+    /// Residual blocks per level on the way down (one more on the way up).
+    #[schemars(range(min = 1))]
+    pub layers: usize,
+    /// At which levels (from 0, the full size) pixels attend to each other. The middle block always does.
+    pub attention: Vec<usize>,
+    /// Features of one attention head.
+    #[schemars(range(min = 1))]
+    pub head_features: usize,
+    /// Groups of the group normalisation.
+    #[schemars(range(min = 1))]
+    pub groups: usize,
+}
+
+impl Default for PixelNet {
+    fn default() -> Self {
+        Self { channels: vec![32, 64], layers: 1, attention: vec![], head_features: 32, groups: 8 }
+    }
+}
+
+impl PixelNet {
+    /// Returns the configuration of the net for pictures of `channels` channels and `classes` classes; the
+    /// last row of the class table stands for "no class".
+    pub fn config(&self, channels: Channels, classes: usize) -> UNetConfig {
+        let last = self.channels.len() - 1;
+        let attends = |level: usize| self.attention.contains(&level);
+        UNetConfig {
+            in_channels: channels.count(),
+            out_channels: channels.count(),
+            block_out_channels: self.channels.clone(),
+            layers_per_block: OneOrEach::One(self.layers),
+            down_block_types: (0..=last)
+                .map(|level| match attends(level) {
+                    true => DownBlockType::AttnDownBlock2D,
+                    false => DownBlockType::DownBlock2D,
+                })
+                .collect(),
+            mid_block_type: Some(MidBlockType::UNetMidBlock2D),
+            up_block_types: (0..=last)
+                .rev()
+                .map(|level| match attends(level) {
+                    true => UpBlockType::AttnUpBlock2D,
+                    false => UpBlockType::UpBlock2D,
+                })
+                .collect(),
+            attention_head_dim: OneOrEach::One(self.head_features),
+            norm_num_groups: self.groups,
+            cross_attention_dim: OneOrEach::One(None),
+            num_class_embeds: Some(classes + 1),
+            ..UNetConfig::default()
+        }
+    }
+
+    /// Returns what is wrong with the knobs.
+    pub fn check(&self, source: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for width in &self.channels {
+            if width % self.groups != 0 {
+                let found = format!("{width} channels in {} groups", self.groups);
+                problems.push(Problem::new(
+                    format!("{source}.channels"),
+                    found,
+                    "channels that are a multiple of `groups`",
+                ));
+            }
+        }
+        for level in self.attention.iter().filter(|level| **level >= self.channels.len()) {
+            problems.push(Problem::new(
+                format!("{source}.attention"),
+                format!("level {level}"),
+                format!("a level below {}", self.channels.len()),
+            ));
+        }
+        problems
+    }
+}

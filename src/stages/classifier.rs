@@ -1,0 +1,154 @@
+//! A classifier learns from a mix of real and synthetic pictures.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Machine, keeper, real, synthetic};
+use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
+use crate::lab::classifiers::{Mix, Supervised, SupervisedSpec};
+use crate::lab::generators::Announced;
+use crate::lab::images::Channels;
+use crate::nets::blocks::Site;
+use crate::nets::classifier::{Classifier, ClassifierNet, Input};
+use crate::nets::resnet::ResNetSpec;
+use crate::nets::vit::VitSpec;
+use crate::nets::weights::{load_state, parameter_count, read_safetensors};
+use crate::terms::Seed;
+
+/// The name of this stage among the inputs of others.
+pub(super) const INPUT: &str = "classifier";
+
+/// What was learned from, in numbers.
+const SUMMARY: &str = "summary.json";
+
+/// A classifier and how it is trained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ClassifierSpec {
+    /// The architecture.
+    pub net: Net,
+    /// Recipe and augmentation.
+    pub training: SupervisedSpec,
+}
+
+/// An architecture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Net {
+    /// A residual network.
+    #[serde(rename = "resnet")]
+    ResNet(ResNetSpec),
+    /// A vision transformer.
+    Vit(VitSpec),
+    /// An architecture of a paper that this program cannot train yet; `plan` refuses it.
+    Announced(Announced),
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self::ResNet(ResNetSpec::default())
+    }
+}
+
+impl Net {
+    /// Returns the architecture, if there is one.
+    pub fn built(&self) -> Option<ClassifierNet> {
+        match self {
+            Self::ResNet(spec) => Some(ClassifierNet::ResNet(*spec)),
+            Self::Vit(spec) => Some(ClassifierNet::Vit(*spec)),
+            Self::Announced(_) => None,
+        }
+    }
+}
+
+/// Trains a classifier.
+pub struct ClassifierStage {
+    /// What it is called in the file.
+    pub name: String,
+    /// What the mix is called in the file.
+    pub mix_name: String,
+    /// The architecture.
+    pub net: ClassifierNet,
+    /// Recipe and augmentation; its steps are those of the budget.
+    pub training: SupervisedSpec,
+    /// What it learns from.
+    pub mix: Mix,
+    /// Weights, order, augmentation.
+    pub seed: u64,
+    /// What the net sees.
+    pub input: Input,
+    /// Where it runs.
+    pub machine: Arc<Machine>,
+}
+
+impl ClassifierStage {
+    fn channels(&self) -> Channels {
+        if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb }
+    }
+}
+
+impl Stage for ClassifierStage {
+    fn kind(&self) -> &'static str {
+        "classifier"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn spec(&self) -> Value {
+        json!({
+            "net": self.net, "training": self.training, "mix": self.mix, "seed": self.seed,
+            "channels": self.input.channels,
+        })
+    }
+
+    fn label(&self) -> String {
+        format!("classifier {} on {}, seed {}", self.name, self.mix_name, self.seed)
+    }
+
+    fn estimate(&self) -> Estimate {
+        let recipe = &self.training.recipe;
+        let pixels = (self.input.pixels * self.input.pixels) as f64;
+        // Fitted to ResNet-20 on two cores; recorded runs of the same kind replace it.
+        let seconds = (recipe.steps * recipe.batch) as f64 * pixels * 5e-6;
+        Estimate { seconds, bytes: 2 << 20 }
+    }
+
+    fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
+        let (train, val) = (real(inputs, "train")?, real(inputs, "val")?);
+        let drawn = synthetic(inputs)?;
+        let seed = Seed::root(self.seed).child("classifier");
+        let mixed =
+            self.mix.make(&train, drawn.as_ref(), seed.child("mix")).map_err(Failure::other)?;
+        let task =
+            Supervised::new(&self.training, &mixed, &val, self.channels(), seed.child("task"));
+        let site = Site::new(seed.child("weights"), &self.machine.device);
+        let net = self.net.build(self.input, train.classes.len(), &site);
+        let parameters = parameter_count(&net);
+        let recipe = &self.training.recipe;
+        keeper::train(&task, net, recipe, &self.machine.device, (bench, context))?;
+        let summary = json!({
+            "net": self.net.describe(), "parameters": parameters,
+            "pictures": mixed.len(), "steps": recipe.steps,
+            "epochs": (recipe.steps * recipe.batch) as f64 / mixed.len() as f64,
+        });
+        bench.put(SUMMARY, &super::json(&summary))?;
+        Ok(())
+    }
+}
+
+/// Returns the trained net of an entry.
+pub(super) fn trained(
+    entry: &Entry,
+    net: &ClassifierNet,
+    at: (Input, usize, &Machine),
+) -> Result<Classifier, Failure> {
+    let (input, classes, machine) = at;
+    let state = read_safetensors(&entry.read(keeper::WEIGHTS)?).map_err(Failure::other)?;
+    let fresh = net.build(input, classes, &Site::new(Seed::root(0), &machine.device));
+    load_state(fresh, &state).map_err(Failure::other)
+}

@@ -1,0 +1,144 @@
+//! Synthetic pictures are measured in the feature space of a trained classifier.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Machine, classifier, real, synthetic};
+use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
+use crate::lab::classifiers::predict;
+use crate::lab::data::Dataset;
+use crate::lab::images::{Channels, Normalisation};
+use crate::lab::metrics::{Evidence, Extractor, Features, Logits, Measured, Metric, Probabilities};
+use crate::nets::classifier::{Classifier, ClassifierNet, Input};
+use crate::terms::{Picture, Score, Seed};
+
+/// The file this stage leaves.
+const RESULT: &str = "scores.json";
+
+/// What came of measuring.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The scores.
+    pub scores: Vec<Score>,
+    /// Metrics that could not be measured, and why.
+    pub refused: Vec<String>,
+}
+
+impl Measurement {
+    /// Reads what a measurement left.
+    ///
+    /// # Errors
+    /// If the entry cannot be read.
+    pub fn read(entry: &Entry) -> Result<Self, Failure> {
+        super::read_json(entry, RESULT)
+    }
+}
+
+/// Measures synthetic pictures against the real training pictures.
+pub struct MeasureStage {
+    /// What is measured.
+    pub metrics: Vec<Metric>,
+    /// Which set of pictures, for the label.
+    pub draw: u64,
+    /// The extractor's architecture.
+    pub net: ClassifierNet,
+    /// How it sees grey levels.
+    pub normalisation: Normalisation,
+    /// What it sees.
+    pub input: Input,
+    /// Where it runs.
+    pub machine: Arc<Machine>,
+}
+
+impl Stage for MeasureStage {
+    fn kind(&self) -> &'static str {
+        "measure"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn spec(&self) -> Value {
+        json!({"metrics": self.metrics, "reference": "train"})
+    }
+
+    fn label(&self) -> String {
+        format!("scores of draw {} by {}", self.draw, self.net.describe())
+    }
+
+    fn estimate(&self) -> Estimate {
+        Estimate { seconds: 2.0, bytes: 1 << 14 }
+    }
+
+    fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
+        let (train, val) = (real(inputs, "train")?, real(inputs, "val")?);
+        let drawn = synthetic(inputs)?
+            .ok_or_else(|| Failure::other("there is no synthetic picture to measure"))?;
+        let entry = inputs.entry(classifier::INPUT);
+        let at = (self.input, train.classes.len(), self.machine.as_ref());
+        let extractor = TrainedExtractor {
+            net: classifier::trained(entry, &self.net, at)?,
+            name: format!("{}.penultimate@{}", self.net.describe(), &entry.key().short()[..8]),
+            normalisation: self.normalisation,
+            channels: if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb },
+        };
+        let described = extractor.describe();
+        let features = |data: &Dataset| extractor.features(&pictures(data));
+        let (real, fake) = (features(&train), features(&drawn));
+        let unseen = (!val.is_empty()).then(|| features(&val));
+        let probabilities = extractor.probabilities(&pictures(&drawn));
+        let evidence = Evidence {
+            extractor: &described,
+            reference: "train",
+            real: &real,
+            fake: &fake,
+            probabilities: probabilities.as_ref(),
+            unseen: unseen.as_ref(),
+            seed: Seed::root(0).child("metrics"),
+        };
+        let mut measurement = Measurement::default();
+        for (i, metric) in self.metrics.iter().enumerate() {
+            context.proceed()?;
+            context.progress(i, self.metrics.len(), format!("{metric:?}"));
+            match metric.measure(&evidence) {
+                Measured::Scores(scores) => measurement.scores.extend(scores),
+                Measured::Refused(why) => {
+                    measurement.refused.push(format!("{metric:?} not measured: {why}"));
+                }
+            }
+        }
+        bench.put(RESULT, &super::json(&measurement))?;
+        Ok(())
+    }
+}
+
+fn pictures(data: &Dataset) -> Vec<&Picture> {
+    data.examples.iter().map(|example| example.picture.as_ref()).collect()
+}
+
+/// The penultimate layer of a classifier of this experiment.
+struct TrainedExtractor {
+    net: Classifier,
+    name: String,
+    normalisation: Normalisation,
+    channels: Channels,
+}
+
+impl Extractor for TrainedExtractor {
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+
+    fn features(&self, pictures: &[&Picture]) -> Features {
+        let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
+        Features::new(predicted.width, predicted.features)
+    }
+
+    fn probabilities(&self, pictures: &[&Picture]) -> Option<Probabilities> {
+        let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
+        Some(Logits::new(predicted.classes, predicted.logits).softmax())
+    }
+}

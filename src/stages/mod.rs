@@ -1,0 +1,67 @@
+//! Where science meets machinery: one file is one stage, its spec, its inputs and its run.
+//!
+//! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
+//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones, [`ClassifierStage`] learns
+//! from a mix, [`EvaluateStage`] tests it, [`MeasureStage`] measures the synthetic pictures. A stage holds
+//! no formula and reads no TOML. What a stage leaves is in files that their owners name as constants.
+
+mod classifier;
+mod dataset;
+mod evaluate;
+mod generator;
+mod keeper;
+mod measure;
+mod packed;
+mod sample;
+
+pub use classifier::{ClassifierSpec, ClassifierStage, Net};
+pub use dataset::{Data, DatasetStage, codec};
+pub use evaluate::{EvaluateStage, Evaluation, On};
+pub use generator::GeneratorStage;
+pub use measure::{MeasureStage, Measurement};
+pub use packed::{PackedError, pack, unpack};
+pub use sample::{SampleStage, Sampled};
+
+use burn::tensor::Device;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::{Entry, Failure, Inputs};
+use crate::lab::data::Dataset;
+
+/// How stages are run: never part of a key.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Where nets live.
+    pub device: Device,
+}
+
+/// Reads a part of the real pictures: `train`, `val` or `test`.
+fn real(inputs: &Inputs, part: &str) -> Result<Dataset, Failure> {
+    unpack(&inputs.read(dataset::INPUT, &dataset::file_of(part))?).map_err(Failure::other)
+}
+
+/// Reads all synthetic pictures among the inputs, in the order of the inputs' names.
+fn synthetic(inputs: &Inputs) -> Result<Option<Dataset>, Failure> {
+    let mut all: Option<Dataset> = None;
+    for (_, entry) in inputs.iter().filter(|(name, _)| name.starts_with(sample::INPUT)) {
+        let part = sample::pictures(entry)?;
+        all = Some(match all {
+            None => part,
+            Some(held) => held.concat(&part).map_err(Failure::other)?,
+        });
+    }
+    Ok(all)
+}
+
+/// Reads a JSON file of an entry.
+///
+/// # Errors
+/// If it cannot be read or holds something else.
+pub fn read_json<T: DeserializeOwned>(entry: &Entry, name: &str) -> Result<T, Failure> {
+    serde_json::from_slice(&entry.read(name)?).map_err(Failure::other)
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).expect("results are plain data")
+}
