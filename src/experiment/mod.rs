@@ -1,14 +1,27 @@
-//! From TOML to typed specs to a stage graph.
+//! From TOML to typed specs to a stage graph, and from results to a report.
 //!
-//! In reading order: `node` is the text with places, `schema` says what may stand where, `check` tells all
-//! misfits, `overlay` lays profiles and options over it, `file` is what the file means; [`resolve`] goes
-//! through them all and gives one [`Cell`] per combination of swept values.
+//! In reading order: [`find`] gets the text; `node` is the text with places, `schema` says what may stand
+//! where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is what it means,
+//! `sense` tells what the schema cannot; [`resolve`] goes through them all and gives one [`Cell`] per
+//! combination of swept values. [`build`] makes the graph, [`published`] knows the papers' numbers, and
+//! [`document`] puts the results into a report. Nothing here runs a stage.
 
+mod build;
+mod catalogue;
 mod check;
+mod document;
 mod file;
 mod node;
 mod overlay;
+mod published;
+mod resolve;
 mod schema;
+mod sense;
 
-pub use file::Experiment;
+pub use build::{Built, Nodes, Trained, build};
+pub use catalogue::find;
+pub use document::{Circumstances, document};
+pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Report, Value};
+pub use published::{PublishedTable, PublishedValue, published};
+pub use resolve::{Cell, Request, Resolved, resolve};
 pub use schema::schema;

@@ -14,7 +14,7 @@ use crate::terms::{Key, Picture, Seed};
 pub(super) const INPUT: &str = "data";
 
 /// A picture of some training pictures, one row per class.
-pub(crate) const SHEET: &str = "sheet.png";
+pub const SHEET: &str = "sheet.png";
 
 /// The real pictures and how they are seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

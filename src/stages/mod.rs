@@ -15,7 +15,7 @@ mod packed;
 mod sample;
 
 pub use classifier::{ClassifierSpec, ClassifierStage, Net};
-pub use dataset::{Data, DatasetStage, codec};
+pub use dataset::{Data, DatasetStage, SHEET, codec};
 pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;
 pub use measure::{MeasureStage, Measurement};

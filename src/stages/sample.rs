@@ -24,10 +24,9 @@ use crate::terms::{ClassNames, Key, Picture, Seed};
 pub(super) const INPUT: &str = "synthetic";
 
 /// What was drawn.
-pub(crate) const SUMMARY: &str = "summary.json";
+const SUMMARY: &str = "summary.json";
 
-/// A picture of some synthetic pictures, one row per class.
-pub(crate) use super::dataset::SHEET;
+use super::dataset::SHEET;
 
 /// Pictures per shard: what a kill may cost.
 const SHARD: usize = 250;

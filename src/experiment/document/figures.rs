@@ -1,0 +1,185 @@
+//! What the figures show.
+
+use super::results::Results;
+use super::tables::heading;
+use crate::experiment::file::FigureKind;
+use crate::experiment::published::published;
+use crate::report::{
+    Axis, Bars, Curve, Curves, Estimate, Figure, Group, Mark, Plot, Point, Scatter, Unit,
+};
+use crate::terms::{ClassId, Direction};
+
+pub(super) fn figures(results: &[Results]) -> Vec<Figure> {
+    let kinds = &results[0].cell.experiment.report.figures;
+    kinds
+        .iter()
+        .flat_map(|kind| match kind {
+            FigureKind::Bars => bars(results).into_iter().collect(),
+            FigureKind::Scale => scale(results),
+            FigureKind::PerClass => per_class(results).into_iter().collect(),
+            FigureKind::Sweep => sweep(results),
+        })
+        .collect()
+}
+
+fn accuracy_axis() -> Axis {
+    Axis {
+        label: "top-1 on real test pictures".to_owned(),
+        unit: Unit::Percent,
+        direction: Some(Direction::Higher),
+    }
+}
+
+/// Accuracy of every classifier on every mix.
+fn bars(results: &[Results]) -> Option<Figure> {
+    let results = results.first()?;
+    let report = &results.cell.experiment.report;
+    let paper = published(&report.published).ok();
+    let groups = report
+        .columns
+        .iter()
+        .map(|mix| Group {
+            name: heading(mix, &results.cell.experiment.mix[mix]),
+            values: report.rows.iter().map(|row| results.accuracy(row, mix)).collect(),
+            published: match &paper {
+                None => Vec::new(),
+                Some(paper) => report
+                    .rows
+                    .iter()
+                    .map(|row| paper.value(row, mix).map(|found| found.value))
+                    .collect(),
+            },
+        })
+        .collect();
+    Some(Figure {
+        name: "accuracy".to_owned(),
+        title: "Accuracy by training set".to_owned(),
+        caption: "Top-1 on real test pictures; whiskers are 95 % intervals over seeds.".to_owned(),
+        plot: Plot::Bars(Bars { value: accuracy_axis(), categories: report.rows.clone(), groups }),
+    })
+}
+
+/// Accuracy against the synthetic multiple, one curve per classifier and share of real pictures.
+fn scale(results: &[Results]) -> Vec<Figure> {
+    let Some(results) = results.first() else { return Vec::new() };
+    let experiment = &results.cell.experiment;
+    let report = &experiment.report;
+    let mut curves = Vec::new();
+    for classifier in &report.rows {
+        for (with_real, kind) in [(true, "real + k × synthetic"), (false, "k × synthetic")] {
+            let mut points: Vec<Point> = report
+                .columns
+                .iter()
+                .filter_map(|name| {
+                    let mix = &experiment.mix[name];
+                    if (mix.real > 0.0) != with_real {
+                        return None;
+                    }
+                    Some(Point { x: mix.synthetic, y: results.accuracy(classifier, name)? })
+                })
+                .collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            if points.len() > 1 {
+                let name = format!("{classifier}, {kind}");
+                curves.push(Curve { name, points, published: false });
+            }
+        }
+    }
+    let figure = Figure {
+        name: "scale".to_owned(),
+        title: "Accuracy against the amount of synthetic pictures".to_owned(),
+        caption: "k synthetic pictures for each real training picture of the same class.".to_owned(),
+        plot: Plot::Curves(Curves {
+            x: Axis::plain("k, synthetic pictures per real one"),
+            y: accuracy_axis(),
+            curves,
+        }),
+    };
+    vec![figure]
+}
+
+/// Accuracy per class: synthetic only against real only, of the first classifier.
+fn per_class(results: &[Results]) -> Option<Figure> {
+    let results = results.first()?;
+    let experiment = &results.cell.experiment;
+    let report = &experiment.report;
+    let classifier = report.rows.first()?;
+    let fake_only =
+        report.columns.iter().find(|name| experiment.mix[*name].real <= 0.0)?;
+    let of = |mix: &str, class: ClassId| {
+        let values: Vec<f64> = results
+            .tests
+            .iter()
+            .filter(|(which, _)| which.classifier == *classifier && which.mix == mix)
+            .filter_map(|(_, test)| test.accuracy.per_class.get(class.index())?.top1)
+            .collect();
+        let n = values.len();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        (n > 0).then(|| Estimate { mean, n, ..Estimate::default() })
+    };
+    let classes = results.tests.values().next()?.accuracy.per_class.len();
+    let marks = (0..u32::try_from(classes).ok()?)
+        .filter_map(|class| {
+            let class = ClassId(class);
+            let label = format!("class {}", class.0);
+            Some(Mark { label, x: of(&report.baseline, class)?, y: of(fake_only, class)? })
+        })
+        .collect();
+    let axis = |name: &str| Axis {
+        label: format!("top-1, trained on `{name}`"),
+        unit: Unit::Percent,
+        direction: Some(Direction::Higher),
+    };
+    Some(Figure {
+        name: "per-class".to_owned(),
+        title: format!("Accuracy per class, {classifier}"),
+        caption: "Each mark is a class; on the diagonal synthetic pictures teach as much as real \
+                  ones."
+            .to_owned(),
+        plot: Plot::Scatter(Scatter { x: axis(&report.baseline), y: axis(fake_only), marks }),
+    })
+}
+
+/// Accuracies and scores against the first swept key.
+fn sweep(results: &[Results]) -> Vec<Figure> {
+    let Some((key, _)) = results[0].cell.axes.first() else { return Vec::new() };
+    let report = &results[0].cell.experiment.report;
+    let x = Axis::plain(key.clone());
+    let at = |results: &Results| results.cell.axes[0].1.as_f64();
+    let mut curves = Vec::new();
+    for classifier in &report.rows {
+        for mix in &report.columns {
+            let points: Vec<Point> = results
+                .iter()
+                .filter_map(|r| Some(Point { x: at(r)?, y: r.accuracy(classifier, mix)? }))
+                .collect();
+            if points.len() > 1 {
+                curves.push(Curve { name: format!("{classifier}, {mix}"), points, published: false });
+            }
+        }
+    }
+    let mut figures = vec![Figure {
+        name: "sweep-accuracy".to_owned(),
+        title: format!("Accuracy against {key}"),
+        caption: "Top-1 on real test pictures.".to_owned(),
+        plot: Plot::Curves(Curves { x: x.clone(), y: accuracy_axis(), curves }),
+    }];
+    for (name, direction, ..) in &results[0].scores {
+        let points: Vec<Point> = results
+            .iter()
+            .filter_map(|r| Some(Point { x: at(r)?, y: r.score(name)? }))
+            .collect();
+        let y = Axis { label: name.clone(), unit: Unit::Plain, direction: Some(*direction) };
+        figures.push(Figure {
+            name: format!("sweep-{name}"),
+            title: format!("{name} against {key}"),
+            caption: "Synthetic pictures against real training pictures.".to_owned(),
+            plot: Plot::Curves(Curves {
+                x: x.clone(),
+                y,
+                curves: vec![Curve { name: name.clone(), points, published: false }],
+            }),
+        });
+    }
+    figures
+}

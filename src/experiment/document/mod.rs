@@ -1,0 +1,59 @@
+//! From results to a report.
+//!
+//! Parts: `results` reads what the stages left, `tables`, `figures` and `sheets` say what is shown of it,
+//! `provenance` says how it came about.
+
+mod figures;
+mod provenance;
+mod results;
+mod sheets;
+mod tables;
+
+use super::build::Built;
+use super::published::published;
+use super::resolve::Resolved;
+use crate::engine::{Failure, Store};
+use crate::report::Document;
+
+pub use provenance::Circumstances;
+
+use results::Results;
+
+/// Puts the results of a finished run into a report.
+///
+/// # Errors
+/// If a result is not in the store, or cannot be read.
+pub fn document(
+    resolved: &Resolved,
+    built: &Built,
+    store: &Store,
+    circumstances: &Circumstances,
+) -> Result<Document, Failure> {
+    let results: Vec<Results> = built
+        .cells
+        .iter()
+        .map(|(cell, nodes)| Results::read(cell, nodes, built, store))
+        .collect::<Result<_, _>>()?;
+    let first = &resolved.cells[0].experiment;
+    let profile = if resolved.profile.is_empty() { "paper" } else { resolved.profile.as_str() };
+    let mut notes: Vec<String> =
+        results.iter().flat_map(|results| results.refused.iter().cloned()).collect();
+    notes.extend(tables::protocol_notes(first));
+    if let Ok(table) = published(&first.report.published) {
+        notes.push(format!("Published values: {}.", table.source()));
+        notes.extend(table.notes().iter().cloned());
+    }
+    notes.dedup();
+    Ok(Document {
+        experiment: resolved.name.clone(),
+        title: first.title.clone(),
+        profile: profile.to_owned(),
+        question: first.question.clone(),
+        summary: tables::summary(&results),
+        tables: tables::tables(&results),
+        figures: figures::figures(&results),
+        sheets: sheets::sheets(built, store)?,
+        notes,
+        provenance: provenance::provenance(resolved, built, store, circumstances)?,
+    })
+}

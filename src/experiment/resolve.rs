@@ -1,0 +1,278 @@
+//! From what was written to what is meant: profile, options, sweep, defaults, and every check that needs no
+//! work.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::check::check;
+use super::file::Experiment;
+use super::node::{Kind, Node, parse, parse_value};
+use super::overlay::{at_path, lay};
+use super::sense;
+use crate::lab::classifiers::Mix;
+use crate::terms::{Files, Problem, Problems, nearest};
+
+/// What was asked for on the command line, beside the file.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The overlay to lay over the file; empty: none.
+    pub profile: String,
+    /// `key=value`, each laid over the file in order.
+    pub overrides: Vec<String>,
+    /// `key=a,b,c`, each an axis beside those of the file.
+    pub sweeps: Vec<String>,
+}
+
+/// One combination of swept values.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Swept keys and their values here, in the order of the axes.
+    pub axes: Vec<(String, Value)>,
+    /// The experiment with these values.
+    pub experiment: Experiment,
+}
+
+/// An experiment, ready to become a graph.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The name of the file, without folder and ending.
+    pub name: String,
+    /// The profile that was laid over it; empty: none.
+    pub profile: String,
+    /// One per combination of swept values; one if nothing is swept.
+    pub cells: Vec<Cell>,
+}
+
+/// Resolves a file.
+///
+/// # Errors
+/// All mistakes at once, each at its place.
+pub fn resolve(
+    path: &str,
+    text: &str,
+    request: &Request,
+    files: &dyn Files,
+) -> Result<Resolved, Problems> {
+    let mut file = parse(path, text).map_err(Problems)?;
+    let mut problems = check(&file);
+    if let Err(problem) = lay_profile(&mut file, &request.profile) {
+        problems.push(problem);
+    }
+    for option in &request.overrides {
+        match key_value("-o", option).and_then(|(key, value)| {
+            at_path(key, parse_value(&format!("-o {option}"), value))
+        }) {
+            Ok(over) => {
+                problems.extend(check(&over));
+                lay(&mut file, over);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let axes = axes(&file, request, &mut problems);
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let mut cells = Vec::new();
+    for values in combinations(&axes) {
+        let mut node = file.clone();
+        for (key, value) in &values {
+            match at_path(key, value.clone()) {
+                Ok(over) => {
+                    problems.extend(check(&over));
+                    lay(&mut node, over);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            let axes = values.iter().map(|(key, value)| (key.clone(), value.value())).collect();
+            match meaning(&node) {
+                Ok(experiment) => {
+                    problems.extend(sense::check(&node, &experiment, files));
+                    cells.push(Cell { axes, experiment });
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".toml").to_owned();
+    Ok(Resolved { name, profile: request.profile.clone(), cells })
+}
+
+fn lay_profile(file: &mut Node, name: &str) -> Result<(), Problem> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    let (profiles, whole) = file.deepest(&["profile"]);
+    let known: Vec<String> = match &profiles.kind {
+        Kind::Table(entries) if whole => entries.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let (overlay, whole) = file.deepest(&["profile", name]);
+    if whole {
+        let overlay = overlay.clone();
+        lay(file, overlay);
+        return Ok(());
+    }
+    let listed: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let expected = match listed.is_empty() {
+        true => "a profile of the file, which has none".to_owned(),
+        false => format!("one of {}", listed.join(", ")),
+    };
+    let problem =
+        Problem::new(format!("--profile {name}"), format!("unknown profile `{name}`"), expected);
+    Err(match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint("`--profile paper` runs the file as it stands"),
+    })
+}
+
+fn key_value<'a>(option: &str, text: &'a str) -> Result<(&'a str, &'a str), Problem> {
+    text.split_once('=').ok_or_else(|| {
+        let problem = Problem::new(format!("{option} {text}"), format!("`{text}`"), "`key=value`");
+        problem.hint("for instance `-o generator.pixel.guidance=1.5`")
+    })
+}
+
+type Axis = (String, Vec<Node>);
+
+fn axes(file: &Node, request: &Request, problems: &mut Vec<Problem>) -> Vec<Axis> {
+    let mut axes: IndexMap<String, Vec<Node>> = IndexMap::new();
+    if let (sweep, true) = file.deepest(&["sweep"])
+        && let Kind::Table(entries) = &sweep.kind
+    {
+        for (key, (_, node)) in entries {
+            if let Kind::List(values) = &node.kind {
+                axes.insert(key.clone(), values.clone());
+            }
+        }
+    }
+    for option in &request.sweeps {
+        match key_value("--sweep", option) {
+            Ok((key, values)) => {
+                let source = format!("--sweep {option}");
+                let values = values.split(',').map(|value| parse_value(&source, value)).collect();
+                axes.insert(key.to_owned(), values);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for (key, values) in &axes {
+        if values.is_empty() {
+            problems.push(Problem::new(format!("sweep of `{key}`"), "no value", "at least one"));
+        }
+    }
+    axes.into_iter().collect()
+}
+
+/// Returns every combination of values, the last axis moving fastest.
+fn combinations(axes: &[Axis]) -> Vec<Vec<(String, Node)>> {
+    let mut all = vec![Vec::new()];
+    for (key, values) in axes {
+        all = all
+            .into_iter()
+            .flat_map(|held: Vec<(String, Node)>| {
+                values.iter().map(move |value| {
+                    let mut next = held.clone();
+                    next.push((key.clone(), value.clone()));
+                    next
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// Reads a checked file as an experiment and fills in what it leaves open.
+fn meaning(node: &Node) -> Result<Experiment, Problem> {
+    let mut experiment: Experiment = serde_json::from_value(node.value())
+        .map_err(|error| node.place.problem(error.to_string(), "a file that fits the schema"))?;
+    // What has been laid over the file is part of it by now.
+    experiment.profile.clear();
+    experiment.sweep.clear();
+    if experiment.mix.is_empty() {
+        let mix = |real, synthetic| Mix { real, synthetic, ..Mix::default() };
+        let usual = [("real", 1.0, 0.0), ("synthetic", 0.0, 1.0), ("real+synthetic", 1.0, 1.0)];
+        experiment.mix = usual
+            .into_iter()
+            .map(|(name, real, synthetic)| (name.to_owned(), mix(real, synthetic)))
+            .collect();
+    }
+    let Experiment { report, metrics, mix, classifier, .. } = &mut experiment;
+    let first = |names: Vec<&String>| names.first().map(|name| (*name).clone()).unwrap_or_default();
+    if report.rows.is_empty() {
+        report.rows = classifier.keys().cloned().collect();
+    }
+    if report.columns.is_empty() {
+        report.columns = mix.keys().cloned().collect();
+    }
+    let real_only = mix.iter().filter(|(_, mix)| !mix.needs_synthetic()).map(|(name, _)| name);
+    let real_only = first(real_only.collect());
+    if report.baseline.is_empty() {
+        report.baseline.clone_from(&real_only);
+    }
+    if metrics.extractor.is_empty() {
+        metrics.extractor = first(report.rows.iter().collect());
+    }
+    if metrics.extractor_mix.is_empty() {
+        metrics.extractor_mix = real_only;
+    }
+    Ok(experiment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::MemoryFiles;
+    use serde_json::json;
+
+    const FILE: &str = "seeds = [0]\n[generator.pixel]\nguidance = 1.5\n\
+        [classifier.a.net.resnet]\nfamily = \"resnet-20\"\n\
+        [profile.tiny]\nseeds = [4, 5]\n[profile.tiny.generator.pixel]\nguidance = 2.0\n";
+
+    fn resolved(request: &Request) -> Result<Resolved, Problems> {
+        resolve("some/where/x.toml", FILE, request, &MemoryFiles::default())
+    }
+
+    #[test]
+    fn profile_then_options_then_sweep() {
+        let request = Request {
+            profile: "tiny".to_owned(),
+            overrides: vec!["generator.pixel.seed=9".to_owned()],
+            sweeps: vec!["generator.pixel.guidance=1,3.5".to_owned(), "data.seed=1,2".to_owned()],
+        };
+        let resolved = resolved(&request).unwrap();
+        assert_eq!(resolved.name, "x");
+        assert_eq!(resolved.cells.len(), 4);
+        let cell = &resolved.cells[2];
+        assert_eq!(cell.axes[0], ("generator.pixel.guidance".to_owned(), json!(3.5)));
+        assert_eq!(cell.axes[1], ("data.seed".to_owned(), json!(1)));
+        let crate::lab::generators::Generator::Pixel(pixel) = &cell.experiment.generator else {
+            panic!()
+        };
+        assert_eq!((pixel.guidance, pixel.seed, cell.experiment.data.seed), (3.5, 9, 1));
+        assert_eq!(cell.experiment.seeds, [4, 5]);
+        assert_eq!(cell.experiment.mix.keys().collect::<Vec<_>>(), ["real", "synthetic", "real+synthetic"]);
+        assert_eq!(cell.experiment.report.rows, ["a"]);
+        assert_eq!(cell.experiment.metrics.extractor_mix, "real");
+    }
+
+    #[test]
+    fn mistakes_on_the_command_line_are_told_together() {
+        let request = Request {
+            profile: "tinny".to_owned(),
+            overrides: vec!["generator.pixel.guidence=1".to_owned(), "seeds".to_owned()],
+            sweeps: vec!["data.size=a".to_owned()],
+        };
+        let Problems(problems) = resolved(&request).unwrap_err();
+        let all = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        for part in ["did you mean `tiny`?", "did you mean `guidance`?", "`key=value`"] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
+    }
+}

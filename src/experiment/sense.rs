@@ -1,0 +1,184 @@
+//! Does an experiment make sense? Everything that the schema cannot tell and that needs no work: names that
+//! refer to nothing, nets that do not fit the pictures, data that are not there.
+
+use std::collections::BTreeSet;
+
+use super::file::Experiment;
+use super::node::Node;
+use super::published::published;
+use crate::lab::data;
+use crate::lab::generators::Generator;
+use crate::nets::classifier::Input;
+use crate::stages::Net;
+use crate::terms::{Files, Problem, nearest};
+
+/// Returns what does not make sense, each at its place in the file.
+pub(super) fn check(file: &Node, experiment: &Experiment, files: &dyn Files) -> Vec<Problem> {
+    let mut found = Found { file, problems: Vec::new() };
+    found.data(experiment, files);
+    found.generator(experiment);
+    found.classifiers(experiment);
+    found.mixes(experiment);
+    found.names(experiment);
+    found.problems
+}
+
+struct Found<'a> {
+    file: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    /// Tells a problem whose source is a key below `prefix`.
+    fn below(&mut self, prefix: &str, problem: Problem) {
+        let path = match (prefix.is_empty(), problem.source.is_empty()) {
+            (true, _) => problem.source.clone(),
+            (_, true) => prefix.to_owned(),
+            _ => format!("{prefix}.{}", problem.source),
+        };
+        let keys: Vec<&str> = path.split('.').collect();
+        let (node, whole) = self.file.deepest(&keys);
+        let place = &node.place;
+        let found = if whole { problem.found } else { format!("`{path}`: {}", problem.found) };
+        let mut told = place.problem(found, problem.expected);
+        told.hint = problem.hint;
+        self.problems.push(told);
+    }
+
+    fn tell(&mut self, path: &str, found: impl Into<String>, expected: impl Into<String>) {
+        self.below("", Problem::new(path, found, expected));
+    }
+
+    fn known(&mut self, path: &str, name: &str, known: &[&str], what: &str) {
+        if known.contains(&name) {
+            return;
+        }
+        let listed: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let problem = Problem::new(
+            path,
+            format!("unknown {what} `{name}`"),
+            format!("one of {}", listed.join(", ")),
+        );
+        let problem = match nearest(name, known.iter().copied()) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem,
+        };
+        self.below("", problem);
+    }
+
+    fn data(&mut self, experiment: &Experiment, files: &dyn Files) {
+        let data = &experiment.data;
+        for problem in data::check(&data.source, &data.subset, files).0 {
+            let prefix = if problem.source.starts_with("subset") { "data" } else { "data.source" };
+            let is_key = ["folder", "parquet", "digits", "subset"]
+                .iter()
+                .any(|key| problem.source.starts_with(key));
+            if is_key {
+                self.below(prefix, problem);
+            } else {
+                self.problems.push(problem); // A file of the data itself.
+            }
+        }
+    }
+
+    fn generator(&mut self, experiment: &Experiment) {
+        match &experiment.generator {
+            Generator::Pixel(pixel) => {
+                let source = "generator.pixel";
+                for problem in pixel.training.net.check("training.net") {
+                    self.below(source, problem);
+                }
+                for problem in pixel.sampler.problems(&pixel.training.schedule, "sampler") {
+                    self.below(source, problem);
+                }
+            }
+            Generator::Announced(announced) => {
+                let problem = Problem::new(
+                    "generator.announced",
+                    format!("generator `{}`, which this program does not have yet", announced.what),
+                    "`generator.pixel`",
+                );
+                self.below("", problem.hint("the profiles `tiny` and `small` use one that it has"));
+            }
+        }
+    }
+
+    fn classifiers(&mut self, experiment: &Experiment) {
+        if experiment.classifier.is_empty() {
+            let problem = Problem::new("classifier", "no classifier", "at least one");
+            self.below("", problem.hint("for instance `[classifier.resnet-20.net.resnet]`"));
+        }
+        let size = experiment.data.size;
+        let input = Input { channels: experiment.data.channels.count(), pixels: size };
+        for name in &experiment.report.rows {
+            let Some(spec) = experiment.classifier.get(name) else { continue };
+            let prefix = format!("classifier.{name}");
+            match (&spec.net, spec.net.built()) {
+                (_, Some(net)) => {
+                    for problem in net.check(input) {
+                        self.below(&format!("{prefix}.net"), problem);
+                    }
+                }
+                (Net::Announced(announced), None) => {
+                    let problem = Problem::new(
+                        "net.announced",
+                        format!("net `{}`, which this program does not have yet", announced.what),
+                        "`resnet` or `vit`",
+                    );
+                    self.below(&prefix, problem.hint("leave it out of `report.rows`"));
+                }
+                _ => {}
+            }
+            let training = &spec.training;
+            let problems = training.augmentation.check("training.augmentation");
+            for problem in problems.into_iter().chain(training.mixing.check("training.mixing")) {
+                self.below(&prefix, problem);
+            }
+        }
+    }
+
+    fn mixes(&mut self, experiment: &Experiment) {
+        for (name, mix) in &experiment.mix {
+            if mix.real + mix.synthetic <= 0.0 {
+                let found = format!("mix `{name}` without any picture");
+                self.tell(&format!("mix.{name}"), found, "`real` or `synthetic` above 0");
+            }
+        }
+        let distinct: BTreeSet<u64> = experiment.seeds.iter().copied().collect();
+        if distinct.len() != experiment.seeds.len() {
+            self.tell("seeds", "a seed that comes twice", "seeds that differ");
+        }
+        if experiment.report.baseline.is_empty() && !experiment.report.difference.is_empty() {
+            self.tell("report.difference", "differences, and no mix of real pictures only", "a `baseline`");
+        }
+    }
+
+    fn names(&mut self, experiment: &Experiment) {
+        let classifiers: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
+        let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
+        let report = &experiment.report;
+        for name in &report.rows {
+            self.known("report.rows", name, &classifiers, "classifier");
+        }
+        for name in &report.columns {
+            self.known("report.columns", name, &mixes, "mix");
+        }
+        for name in &report.difference {
+            self.known("report.difference", name, &mixes, "mix");
+        }
+        if !report.baseline.is_empty() {
+            self.known("report.baseline", &report.baseline, &mixes, "mix");
+        }
+        if !experiment.metrics.scores.is_empty() {
+            let metrics = &experiment.metrics;
+            let rows: Vec<&str> = report.rows.iter().map(String::as_str).collect();
+            self.known("metrics.extractor", &metrics.extractor, &rows, "classifier");
+            self.known("metrics.extractor-mix", &metrics.extractor_mix, &mixes, "mix");
+        }
+        if !report.published.is_empty()
+            && let Err(problem) = published(&report.published)
+        {
+            self.below("report.published", Problem { source: String::new(), ..problem });
+        }
+    }
+}
