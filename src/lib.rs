@@ -1,5 +1,6 @@
 //! Does synthetic image data help a classifier, which kind, and how much?
 
+pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod lab;

@@ -115,8 +115,7 @@ impl Builder<'_> {
         for classifier in &report.rows {
             for mix in mixes.iter().filter(|name| experiment.mix.contains_key(*name)) {
                 for &seed in &experiment.seeds {
-                    let which =
-                        Trained { classifier: classifier.clone(), mix: mix.clone(), seed };
+                    let which = Trained { classifier: classifier.clone(), mix: mix.clone(), seed };
                     if !nodes.classifiers.contains_key(&which) {
                         self.classifier(&which, &mut nodes);
                     }
@@ -166,13 +165,7 @@ impl Builder<'_> {
         }
     }
 
-    fn sample(
-        &mut self,
-        pixel: &Pixel,
-        draw: u64,
-        copy: usize,
-        from: (NodeId, NodeId),
-    ) -> NodeId {
+    fn sample(&mut self, pixel: &Pixel, draw: u64, copy: usize, from: (NodeId, NodeId)) -> NodeId {
         let data = &self.experiment.data;
         let stage = Arc::new(SampleStage {
             pixel: pixel.clone(),

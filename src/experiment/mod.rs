@@ -23,5 +23,5 @@ pub use catalogue::find;
 pub use document::{Circumstances, document};
 pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Report, Value};
 pub use published::{PublishedTable, PublishedValue, published};
-pub use resolve::{Cell, Request, Resolved, resolve};
+pub use resolve::{Cell, PAPER, Request, Resolved, resolve};
 pub use schema::schema;

@@ -15,13 +15,18 @@ use crate::terms::{Files, Problem, Problems, nearest};
 /// What was asked for on the command line, beside the file.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The overlay to lay over the file; empty: none.
-    pub profile: String,
+    /// The overlay to lay over the file; `paper`: none; absent: `tiny` if the file has it, else none.
+    pub profile: Option<String>,
     /// `key=value`, each laid over the file in order.
     pub overrides: Vec<String>,
     /// `key=a,b,c`, each an axis beside those of the file.
     pub sweeps: Vec<String>,
+    /// What `$ERSATZ_DATA` stands for at the start of a path.
+    pub data_folder: String,
 }
+
+/// The profile that is the file as it stands.
+pub const PAPER: &str = "paper";
 
 /// One combination of swept values.
 #[derive(Clone, Debug)]
@@ -37,7 +42,7 @@ pub struct Cell {
 pub struct Resolved {
     /// The name of the file, without folder and ending.
     pub name: String,
-    /// The profile that was laid over it; empty: none.
+    /// The profile that was laid over it, or [`PAPER`].
     pub profile: String,
     /// One per combination of swept values; one if nothing is swept.
     pub cells: Vec<Cell>,
@@ -55,13 +60,18 @@ pub fn resolve(
 ) -> Result<Resolved, Problems> {
     let mut file = parse(path, text).map_err(Problems)?;
     let mut problems = check(&file);
-    if let Err(problem) = lay_profile(&mut file, &request.profile) {
+    let profile = match &request.profile {
+        Some(name) => name.clone(),
+        None if file.deepest(&["profile", "tiny"]).1 => "tiny".to_owned(),
+        None => PAPER.to_owned(),
+    };
+    if let Err(problem) = lay_profile(&mut file, &profile) {
         problems.push(problem);
     }
     for option in &request.overrides {
-        match key_value("-o", option).and_then(|(key, value)| {
-            at_path(key, parse_value(&format!("-o {option}"), value))
-        }) {
+        match key_value("-o", option)
+            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)))
+        {
             Ok(over) => {
                 problems.extend(check(&over));
                 lay(&mut file, over);
@@ -87,6 +97,7 @@ pub fn resolve(
         }
         if problems.is_empty() {
             let axes = values.iter().map(|(key, value)| (key.clone(), value.value())).collect();
+            place_data(&mut node, &request.data_folder);
             match meaning(&node) {
                 Ok(experiment) => {
                     problems.extend(sense::check(&node, &experiment, files));
@@ -101,11 +112,11 @@ pub fn resolve(
         return Err(Problems(problems));
     }
     let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".toml").to_owned();
-    Ok(Resolved { name, profile: request.profile.clone(), cells })
+    Ok(Resolved { name, profile, cells })
 }
 
 fn lay_profile(file: &mut Node, name: &str) -> Result<(), Problem> {
-    if name.is_empty() {
+    if name == PAPER {
         return Ok(());
     }
     let (profiles, whole) = file.deepest(&["profile"]);
@@ -188,6 +199,22 @@ fn combinations(axes: &[Axis]) -> Vec<Vec<(String, Node)>> {
     all
 }
 
+/// Puts the folder of data where a string starts with `$ERSATZ_DATA/`.
+fn place_data(node: &mut Node, folder: &str) {
+    match &mut node.kind {
+        Kind::Scalar(Value::String(text)) => {
+            if let Some(rest) = text.strip_prefix("$ERSATZ_DATA/") {
+                *text = format!("{folder}/{rest}");
+            }
+        }
+        Kind::Scalar(_) => {}
+        Kind::List(items) => items.iter_mut().for_each(|item| place_data(item, folder)),
+        Kind::Table(entries) => {
+            entries.values_mut().for_each(|(_, item)| place_data(item, folder));
+        }
+    }
+}
+
 /// Reads a checked file as an experiment and fills in what it leaves open.
 fn meaning(node: &Node) -> Result<Experiment, Problem> {
     let mut experiment: Experiment = serde_json::from_value(node.value())
@@ -242,9 +269,10 @@ mod tests {
     #[test]
     fn profile_then_options_then_sweep() {
         let request = Request {
-            profile: "tiny".to_owned(),
+            profile: None,
             overrides: vec!["generator.pixel.seed=9".to_owned()],
             sweeps: vec!["generator.pixel.guidance=1,3.5".to_owned(), "data.seed=1,2".to_owned()],
+            ..Request::default()
         };
         let resolved = resolved(&request).unwrap();
         assert_eq!(resolved.name, "x");
@@ -257,7 +285,10 @@ mod tests {
         };
         assert_eq!((pixel.guidance, pixel.seed, cell.experiment.data.seed), (3.5, 9, 1));
         assert_eq!(cell.experiment.seeds, [4, 5]);
-        assert_eq!(cell.experiment.mix.keys().collect::<Vec<_>>(), ["real", "synthetic", "real+synthetic"]);
+        assert_eq!(
+            cell.experiment.mix.keys().collect::<Vec<_>>(),
+            ["real", "synthetic", "real+synthetic"]
+        );
         assert_eq!(cell.experiment.report.rows, ["a"]);
         assert_eq!(cell.experiment.metrics.extractor_mix, "real");
     }
@@ -265,9 +296,10 @@ mod tests {
     #[test]
     fn mistakes_on_the_command_line_are_told_together() {
         let request = Request {
-            profile: "tinny".to_owned(),
+            profile: Some("tinny".to_owned()),
             overrides: vec!["generator.pixel.guidence=1".to_owned(), "seeds".to_owned()],
             sweeps: vec!["data.size=a".to_owned()],
+            ..Request::default()
         };
         let Problems(problems) = resolved(&request).unwrap_err();
         let all = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

@@ -149,7 +149,11 @@ impl Found<'_> {
             self.tell("seeds", "a seed that comes twice", "seeds that differ");
         }
         if experiment.report.baseline.is_empty() && !experiment.report.difference.is_empty() {
-            self.tell("report.difference", "differences, and no mix of real pictures only", "a `baseline`");
+            self.tell(
+                "report.difference",
+                "differences, and no mix of real pictures only",
+                "a `baseline`",
+            );
         }
     }
 

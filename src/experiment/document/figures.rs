@@ -88,7 +88,8 @@ fn scale(results: &[Results]) -> Vec<Figure> {
     let figure = Figure {
         name: "scale".to_owned(),
         title: "Accuracy against the amount of synthetic pictures".to_owned(),
-        caption: "k synthetic pictures for each real training picture of the same class.".to_owned(),
+        caption: "k synthetic pictures for each real training picture of the same class."
+            .to_owned(),
         plot: Plot::Curves(Curves {
             x: Axis::plain("k, synthetic pictures per real one"),
             y: accuracy_axis(),
@@ -104,8 +105,7 @@ fn per_class(results: &[Results]) -> Option<Figure> {
     let experiment = &results.cell.experiment;
     let report = &experiment.report;
     let classifier = report.rows.first()?;
-    let fake_only =
-        report.columns.iter().find(|name| experiment.mix[*name].real <= 0.0)?;
+    let fake_only = report.columns.iter().find(|name| experiment.mix[*name].real <= 0.0)?;
     let of = |mix: &str, class: ClassId| {
         let values: Vec<f64> = results
             .tests
@@ -154,7 +154,11 @@ fn sweep(results: &[Results]) -> Vec<Figure> {
                 .filter_map(|r| Some(Point { x: at(r)?, y: r.accuracy(classifier, mix)? }))
                 .collect();
             if points.len() > 1 {
-                curves.push(Curve { name: format!("{classifier}, {mix}"), points, published: false });
+                curves.push(Curve {
+                    name: format!("{classifier}, {mix}"),
+                    points,
+                    published: false,
+                });
             }
         }
     }
@@ -165,10 +169,8 @@ fn sweep(results: &[Results]) -> Vec<Figure> {
         plot: Plot::Curves(Curves { x: x.clone(), y: accuracy_axis(), curves }),
     }];
     for (name, direction, ..) in &results[0].scores {
-        let points: Vec<Point> = results
-            .iter()
-            .filter_map(|r| Some(Point { x: at(r)?, y: r.score(name)? }))
-            .collect();
+        let points: Vec<Point> =
+            results.iter().filter_map(|r| Some(Point { x: at(r)?, y: r.score(name)? })).collect();
         let y = Axis { label: name.clone(), unit: Unit::Plain, direction: Some(*direction) };
         figures.push(Figure {
             name: format!("sweep-{name}"),

@@ -35,7 +35,6 @@ pub fn document(
         .map(|(cell, nodes)| Results::read(cell, nodes, built, store))
         .collect::<Result<_, _>>()?;
     let first = &resolved.cells[0].experiment;
-    let profile = if resolved.profile.is_empty() { "paper" } else { resolved.profile.as_str() };
     let mut notes: Vec<String> =
         results.iter().flat_map(|results| results.refused.iter().cloned()).collect();
     notes.extend(tables::protocol_notes(first));
@@ -47,7 +46,7 @@ pub fn document(
     Ok(Document {
         experiment: resolved.name.clone(),
         title: first.title.clone(),
-        profile: profile.to_owned(),
+        profile: resolved.profile.clone(),
         question: first.question.clone(),
         summary: tables::summary(&results),
         tables: tables::tables(&results),

@@ -64,10 +64,7 @@ fn accuracies(results: &[Results]) -> Table {
         .iter()
         .flat_map(|results| {
             results.cell.experiment.report.rows.iter().map(|classifier| Row {
-                labels: axis_labels(results)
-                    .into_iter()
-                    .chain([classifier.clone()])
-                    .collect(),
+                labels: axis_labels(results).into_iter().chain([classifier.clone()]).collect(),
                 cells: accuracy_cells(results, classifier, paper.as_ref()),
             })
         })
@@ -113,9 +110,12 @@ fn accuracy_cells(
     let measured = |found: Option<Estimate>| found.map_or(Cell::Empty, Cell::Estimate);
     let mut cells: Vec<Cell> =
         report.columns.iter().map(|mix| measured(results.accuracy(classifier, mix))).collect();
-    cells.extend(report.difference.iter().map(|mix| {
-        results.difference(classifier, mix).map_or(Cell::Empty, Cell::Difference)
-    }));
+    cells.extend(
+        report
+            .difference
+            .iter()
+            .map(|mix| results.difference(classifier, mix).map_or(Cell::Empty, Cell::Difference)),
+    );
     if report.gan_test {
         cells.push(measured(results.gan_test(classifier)));
     }
@@ -166,7 +166,9 @@ fn scores(results: &[Results]) -> Table {
 /// Returns what a reader must know to compare the accuracies.
 pub(super) fn protocol_notes(experiment: &Experiment) -> Vec<String> {
     let budget = match experiment.budget {
-        Budget::Steps => "Every training set of a classifier gets the same number of optimiser steps.",
+        Budget::Steps => {
+            "Every training set of a classifier gets the same number of optimiser steps."
+        }
         Budget::Epochs => "Every training set of a classifier gets the same number of epochs.",
     };
     let recipes: Vec<String> = experiment
@@ -210,7 +212,9 @@ fn summary_of(results: &Results) -> Vec<String> {
             let gains: Vec<String> = report
                 .difference
                 .iter()
-                .filter_map(|mix| verdict(mix, &report.baseline, &results.difference(classifier, mix)?))
+                .filter_map(|mix| {
+                    verdict(mix, &report.baseline, &results.difference(classifier, mix)?)
+                })
                 .collect();
             (!parts.is_empty()).then(|| {
                 let gains = gains.iter().map(|gain| format!(" {gain}")).collect::<String>();

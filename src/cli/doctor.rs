@@ -1,0 +1,51 @@
+//! `doctor`: what this machine has.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::Stop;
+use super::setting::device;
+use crate::engine::Store;
+
+#[derive(Args)]
+pub(super) struct Doctor {
+    /// Folder of the artifact store
+    #[arg(long, default_value = ".ersatz")]
+    store: String,
+}
+
+impl Doctor {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        println!("ersatz    {}", env!("CARGO_PKG_VERSION"));
+        println!("system    {} {}", std::env::consts::OS, std::env::consts::ARCH);
+        println!("threads   {}", rayon::current_num_threads());
+        println!("vectors   {}", vectors());
+        let gpu = match device("cuda:0") {
+            Ok(_) => "this build can use CUDA devices",
+            Err(_) => "none: a build with `--features cuda` can use them",
+        };
+        println!("gpu       {gpu}");
+        let store = Store::open(&self.store)?;
+        let (keys, free) = (store.keys()?.len(), store.free_bytes()? >> 20);
+        println!("store     {}: {keys} entries, {free} MiB free", self.store);
+        let data = std::env::var("ERSATZ_DATA").unwrap_or_else(|_| "../shared/data".to_owned());
+        let found = if Path::new(&data).is_dir() { "found" } else { "absent" };
+        println!("data      ERSATZ_DATA = {data}: {found}; the digits are in the program");
+        Ok(())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> &'static str {
+    match (is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("avx2")) {
+        (true, _) => "AVX-512",
+        (_, true) => "AVX2",
+        _ => "SSE2",
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vectors() -> &'static str {
+    std::env::consts::ARCH
+}

@@ -1,0 +1,47 @@
+//! `export`: synthetic pictures as an image folder.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Stop;
+use super::setting::{Opened, Setting};
+use crate::engine::{Disk, RealDisk};
+use crate::lab::data::read_shard;
+
+#[derive(Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    setting: Setting,
+    /// The folder to write: one folder per class, one PNG file per picture
+    #[arg(long)]
+    to: PathBuf,
+}
+
+impl Export {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        let Opened { built, store, .. } = self.setting.open()?;
+        let mut written = 0;
+        for (_, nodes) in &built.cells {
+            for id in nodes.samples.values().flatten() {
+                let node = built.graph.node(*id);
+                let entry = store.find(node.key())?.whole().ok_or_else(|| {
+                    Stop::Failed(format!("`{}` is not drawn yet: run the experiment", node.label()))
+                })?;
+                for name in entry.names().filter(|name| name.ends_with(".parquet")) {
+                    let (classes, rows) = read_shard(&entry.read(name)?)
+                        .map_err(|error| Stop::Failed(error.to_string()))?;
+                    for row in rows {
+                        let folder = self.to.join(classes.name(row.class));
+                        RealDisk.create_folder(&folder)?;
+                        let file = format!("{}.png", row.id.replace('/', "-"));
+                        RealDisk.write(&folder.join(file), &row.png)?;
+                        written += 1;
+                    }
+                }
+            }
+        }
+        println!("{written} pictures written to {}", self.to.display());
+        Ok(())
+    }
+}

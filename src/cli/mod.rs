@@ -1,0 +1,127 @@
+//! The command line: one file per verb.
+//!
+//! Progress goes to stderr, results to stdout. Exit codes: 0 done, 1 a run failed, 2 what the user wrote is
+//! wrong, 3 a gate is not met, 130 interrupted. The environment enters here and nowhere else.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the room that talks to people, and through which the environment enters"
+)]
+
+mod doctor;
+mod export;
+mod plan;
+mod problems;
+mod run;
+mod schema;
+mod setting;
+mod show;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::engine::{DiskError, Failure};
+use crate::terms::{Problem, Problems};
+
+/// Does synthetic image data help a classifier, which kind, and how much?
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    ersatz run quickstart                               the first table, in minutes\n  \
+    ersatz run table3 -o generator.pixel.guidance=3.0   the same with one key changed\n  \
+    ersatz run my.toml --sweep generator.pixel.guidance=1,1.5,2\n  \
+    ersatz why table3                                   what runs, and for what reason")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Does what is missing of an experiment and writes its report.
+    Run(run::Run),
+    /// Says what a run would do, what it costs, and what is missing.
+    Plan(plan::Plan),
+    /// Prints the tables of an experiment that has been run.
+    Show(show::Show),
+    /// Says for what reason each stage runs, or ran.
+    Why(why::Why),
+    /// Looks at the machine.
+    Doctor(doctor::Doctor),
+    /// Prints the JSON schema of the experiment file.
+    Schema(schema::Schema),
+    /// Writes synthetic pictures as an image folder.
+    Export(export::Export),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Stop {
+    /// The user's mistakes, with the texts they stand in.
+    Wrong(Problems, Vec<(String, String)>),
+    /// The world's failure.
+    Failed(String),
+    /// The user asked to stop.
+    Interrupted,
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Wrong(problem.into(), Vec::new())
+    }
+}
+
+impl From<DiskError> for Stop {
+    fn from(error: DiskError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Interrupted => Self::Interrupted,
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, not mistakes; a closed stdout is nobody's fault.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    let done = match arguments.verb {
+        Verb::Run(verb) => verb.execute(),
+        Verb::Plan(verb) => verb.execute(),
+        Verb::Show(verb) => verb.execute(),
+        Verb::Why(verb) => verb.execute(),
+        Verb::Doctor(verb) => verb.execute(),
+        Verb::Schema(verb) => verb.execute(),
+        Verb::Export(verb) => verb.execute(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Wrong(problems, texts)) => {
+            eprintln!("{}", problems::render(&problems, &texts));
+            ExitCode::from(2)
+        }
+        Err(Stop::Failed(what)) => {
+            eprintln!("error: {what}");
+            ExitCode::from(1)
+        }
+        Err(Stop::Interrupted) => {
+            eprintln!("interrupted: run the same command again to go on");
+            ExitCode::from(130)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `run`: does what is missing and writes the report.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Stop;
+use super::setting::{Opened, Setting};
+use crate::engine::{
+    Disk, Events, Executor, JsonLines, Local, RealDisk, Screen, ScreenStyle, Sink, StopFlag,
+    Stopwatch, Work, duration, plan,
+};
+use crate::experiment::document;
+use crate::report::Document;
+
+#[derive(Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    setting: Setting,
+    /// Stages that run at the same time; each uses all cores for its arithmetic
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Folder of the reports
+    #[arg(long, default_value = "reports")]
+    reports: PathBuf,
+    /// Prints the tables as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        let watch = Stopwatch::start();
+        let opened = self.setting.open()?;
+        super::plan::refuse_missing(&opened)?;
+        let stop = StopFlag::default();
+        listen(&stop)?;
+        let log = opened.store.root().join("log.jsonl");
+        let style = ScreenStyle::choose(|name| std::env::var(name).ok());
+        let events = Events::new(vec![
+            Sink::Log(JsonLines::append(&log)?),
+            Sink::Screen(Screen::stderr(style)),
+        ]);
+        let targets = opened.built.targets();
+        let before = plan(&opened.built.graph, &targets, &opened.store)?;
+        if !before.fits() {
+            let (needs, has) = (before.estimate().bytes >> 20, before.free_bytes >> 20);
+            events.emit(crate::engine::Event::Warning {
+                label: "disk".to_owned(),
+                text: format!("about {needs} MiB are needed and {has} MiB are free"),
+            });
+        }
+        let work = Work {
+            graph: &opened.built.graph,
+            targets: &targets,
+            store: &opened.store,
+            events: &events,
+            stop: &stop,
+        };
+        let summary = Local { jobs: self.jobs.max(1) }.execute(&work)?;
+        drop(events);
+        let failures: Vec<String> = summary
+            .failures()
+            .map(|(id, failure)| {
+                format!("`{}` failed: {failure}", opened.built.graph.node(id).label())
+            })
+            .collect();
+        if !failures.is_empty() {
+            return Err(Stop::Failed(failures.join("\nerror: ")));
+        }
+        if summary.interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        let Opened { resolved, built, store, circumstances } = &opened;
+        let document = document(resolved, built, store, circumstances)?;
+        let folder = write(&document, &self.reports)?;
+        print(&document, self.json);
+        if !self.json {
+            let (ran, all) = (summary.done(), before.nodes.len());
+            println!("{ran} of {all} stages run, {} in all", duration(watch.seconds()));
+            println!("report: {}", folder.join("index.html").display());
+        }
+        Ok(())
+    }
+}
+
+/// Prints the summary and the tables, or the tables as JSON.
+pub(super) fn print(document: &Document, json: bool) {
+    if json {
+        let files = document.files();
+        let table = files.iter().find(|(name, _)| name == "table.json");
+        println!("{}", table.map(|(_, bytes)| String::from_utf8_lossy(bytes)).unwrap_or_default());
+        return;
+    }
+    println!("# {} [{}]\n", document.title, document.profile);
+    document.summary.iter().for_each(|line| println!("{line}\n"));
+    document.tables.iter().for_each(|table| println!("{}", table.markdown()));
+}
+
+/// Writes every file of a report, each whole or not at all; returns the folder.
+fn write(document: &Document, reports: &Path) -> Result<PathBuf, Stop> {
+    let folder = reports.join(&document.experiment).join(&document.profile);
+    for (name, content) in document.files() {
+        let path = folder.join(name);
+        RealDisk.create_folder(path.parent().unwrap_or(&folder))?;
+        RealDisk.write(&path, &content)?;
+    }
+    Ok(folder)
+}
+
+/// Stops at the next safe point on the first signal, at once on the second.
+fn listen(stop: &StopFlag) -> Result<(), Stop> {
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.is_set() {
+            std::process::exit(130);
+        }
+        flag.set();
+        eprintln!("stopping at the next safe point; once more stops at once");
+    })
+    .map_err(|error| Stop::Failed(format!("failed to listen for signals: {error}")))
+}
