@@ -2,8 +2,8 @@
 //!
 //! Clean picture, noise and velocity are affine in each other at a given `(x, sigma)`, and the
 //! weights `g` and `1 - g` sum to 1: guiding any of the three is the same.
-// DIFFERS: Ho and Salimans print (1 + w) c - w u. That is g = 1 + w; numbers are converted where they
-// enter.
+// DIFFERS: Ho and Salimans print (1 + w) c - w u. That is g = 1 + w; numbers are converted where
+// they enter.
 
 use burn::tensor::Tensor;
 

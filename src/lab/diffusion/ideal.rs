@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Denoiser;
 
-/// Pictures are drawn around `centres`, with these shares, and deviation `spread` in every pixel. With
-/// a spread of 0 this is the ideal denoiser of a finite data set.
+/// Pictures are drawn around `centres`, with these shares, and deviation `spread` in every pixel.
+/// With a spread of 0 this is the ideal denoiser of a finite data set.
 pub(super) struct Mixture {
     pub(super) shares: Vec<f64>,
     pub(super) centres: Vec<Vec<f64>>,

@@ -1,13 +1,13 @@
 //! Diffusion without networks: noise levels, what a network's output means, and how to sample.
 //!
 //! Everything happens in sigma space: a noisy picture is `x = x0 + sigma * eps`. A [`Denoiser`]
-//! answers for `(x, sigma)` with the clean picture expected behind `x`; a sampler is a function over
-//! a descending list of sigmas and never asks what a network predicts.
+//! answers for `(x, sigma)` with the clean picture expected behind `x`; a sampler is a function
+//! over a descending list of sigmas and never asks what a network predicts.
 //!
 //! In reading order: [`Schedule`] says which levels a network learns and [`Levels`] is its table;
-//! [`Spacing`] picks the levels a sampler visits; [`Prediction`] and [`Weighting`] say what a network
-//! outputs and what an error costs; [`Denoiser`], [`Clipped`] and [`Guided`] return clean pictures;
-//! [`Noise`] is randomness by address; [`Sampler`] draws.
+//! [`Spacing`] picks the levels a sampler visits; [`Prediction`] and [`Weighting`] say what a
+//! network outputs and what an error costs; [`Denoiser`], [`Clipped`] and [`Guided`] return clean
+//! pictures; [`Noise`] is randomness by address; [`Sampler`] draws.
 //!
 //! | letter | meaning |
 //! |---|---|

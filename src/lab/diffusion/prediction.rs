@@ -103,7 +103,8 @@ impl Weighting {
     /// Returns the weight of the squared error of a network's output at level `sigma`.
     ///
     /// The signal-to-noise ratio is `1 / sigma^2`. Min-SNR weighs errors of the clean picture by
-    /// `min(SNR, gamma)`; errors of noise are `SNR` times, errors of velocity `SNR + 1` times those.
+    /// `min(SNR, gamma)`; errors of noise are `SNR` times, errors of velocity `SNR + 1` times
+    /// those.
     ///
     /// ```
     /// use ersatz::lab::diffusion::{MinSnr, Prediction, Weighting};

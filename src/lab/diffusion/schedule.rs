@@ -1,12 +1,12 @@
 //! Noise schedules: the noise levels a network learns.
 //!
 //! Discrete schedules are lists of betas (Ho et al. 2020, arXiv:2006.11239, section 2) with
-//! `alpha_bar(t) = prod (1 - beta)` and `sigma(t) = sqrt((1 - alpha_bar) / alpha_bar)`. All tables are
-//! in f64 and built from `ln alpha_bar`, so that neither `1 - alpha_bar` at the first timesteps nor
-//! `alpha_bar` at the last ones (2e-9 for the cosine schedule, sigma = 20,000) loses digits.
+//! `alpha_bar(t) = prod (1 - beta)` and `sigma(t) = sqrt((1 - alpha_bar) / alpha_bar)`. All tables
+//! are in f64 and built from `ln alpha_bar`, so that neither `1 - alpha_bar` at the first timesteps
+//! nor `alpha_bar` at the last ones (2e-9 for the cosine schedule, sigma = 20,000) loses digits.
 
-// DIFFERS: diffusers keeps its tables in f32, which puts its first sigma of the linear schedule off by
-// up to 3e-4 of its value. The golden data run diffusers' code in f64.
+// DIFFERS: diffusers keeps its tables in f32, which puts its first sigma of the linear schedule off
+// by up to 3e-4 of its value. The golden data run diffusers' code in f64.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,8 @@ pub struct Linear {
     pub steps: usize,
 }
 
-/// Square roots of betas grow linearly (Rombach et al. 2022, arXiv:2112.10752, released configuration).
+/// Square roots of betas grow linearly (Rombach et al. 2022, arXiv:2112.10752, released
+/// configuration).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ScaledLinear {
@@ -268,8 +269,8 @@ pub fn alpha_bar(sigma: f64) -> f64 {
     1.0 / (1.0 + sigma * sigma)
 }
 
-/// Returns the level at a share of the way from the lowest to the highest, along the curve that is a
-/// straight line in `sigma^(1 / rho)` (Karras et al. 2022, equation 5).
+/// Returns the level at a share of the way from the lowest to the highest, along the curve that is
+/// a straight line in `sigma^(1 / rho)` (Karras et al. 2022, equation 5).
 pub(super) fn karras((lowest, highest): (f64, f64), rho: f64, share: f64) -> f64 {
     let (low, high) = (lowest.powf(1.0 / rho), highest.powf(1.0 / rho));
     (low + share * (high - low)).powf(rho)

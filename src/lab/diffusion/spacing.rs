@@ -53,8 +53,8 @@ impl Levels {
     /// # Panics
     /// If `steps` is 0, or larger than the number of timesteps under an even spacing.
     // DIFFERS: with "linspace", diffusers' Euler and Heun schedulers keep fractional timesteps and
-    // interpolate sigmas, and its DPM-Solver spaces steps + 1 levels and drops the lowest. We follow
-    // the paper and diffusers' DDPM and DDIM: whole timesteps, the same for every sampler.
+    // interpolate sigmas, and its DPM-Solver spaces steps + 1 levels and drops the lowest. We
+    // follow the paper and diffusers' DDPM and DDIM: whole timesteps, the same for every sampler.
     // DIFFERS: diffusers' Karras levels start from the range of the spaced timesteps in Euler and
     // Heun, from the whole table in DPM-Solver; we always take the whole range.
     // DIFFERS: diffusers shifts "leading" timesteps by `steps_offset` (1 for Stable Diffusion); the
@@ -88,7 +88,8 @@ fn timesteps(spacing: Spacing, n: usize, total: usize) -> Vec<usize> {
     let whole = |t: f64| t.round_ties_even() as usize;
     match spacing {
         Spacing::Leading => (0..n).rev().map(|i| i * (total / n)).collect(),
-        // DIFFERS: a single level is the lowest one in NumPy's linspace; pure noise needs the highest.
+        // DIFFERS: a single level is the lowest one in NumPy's linspace; pure noise needs the
+        // highest.
         Spacing::Linspace if n == 1 => vec![total - 1],
         Spacing::Linspace => {
             let step = (total - 1) as f64 / (n - 1) as f64;

@@ -3,7 +3,8 @@
 //! Kynkäänniemi et al. 2019 (arXiv:1904.06991), equation 1: the manifold of a set is the union of
 //! balls around its points, each reaching to the point's k-th neighbour within the set. Naeem et
 //! al. 2020 (arXiv:2002.09797), section 3: density counts the real balls around a fake, coverage
-//! asks of each real ball whether a fake lies in it; both use real balls only. Density may exceed 1.
+//! asks of each real ball whether a fake lies in it; both use real balls only. Density
+//! may exceed 1.
 //!
 //! A point is not its own neighbour, by position; a duplicate of it is one. Distances are exact
 //! (see `tiles`), so a tie is a tie.

@@ -1,8 +1,8 @@
 //! DDIM (Song et al. 2021, arXiv:2010.02502), equations 12 and 16, in sigma space.
 //!
-//! Equation 16's standard deviation is `eta` times that of DDPM's posterior, and what is left of the
-//! level `next` points along the noise in `x`. `eta = 0` is deterministic and equals Euler's method, `eta = 1`
-//! equals DDPM with the small variance.
+//! Equation 16's standard deviation is `eta` times that of DDPM's posterior, and what is left of
+//! the level `next` points along the noise in `x`. `eta = 0` is deterministic and equals Euler's
+//! method, `eta = 1` equals DDPM with the small variance.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,9 @@ impl Default for Ddim {
 }
 
 /// Draws pictures with DDIM; `noise(i)` is what step `i` adds, and is not asked for if `eta` is 0.
-// DIFFERS: diffusers steps to timestep t - total / steps whatever its list says, which for "linspace"
-// (and steps that do not divide the total) is not the next timestep it visits. We step down the list.
+// DIFFERS: diffusers steps to timestep t - total / steps whatever its list says, which for
+// "linspace" (and steps that do not divide the total) is not the next timestep it visits. We step
+// down the list.
 pub fn ddim(
     denoiser: &dyn Denoiser,
     mut x: Tensor<4>,

@@ -1,9 +1,9 @@
 //! DDPM: ancestral sampling (Ho et al. 2020, arXiv:2006.11239, Algorithm 2) for any pair of levels.
 //!
 //! The variance lies between its two bounds, mixed in the logarithm by a coefficient `logvar`
-//! (Nichol and Dhariwal 2021, arXiv:2102.09672, equation 15, there learned; fixed numbers in Imagen and
-//! in Azizi et al. 2023, arXiv:2304.08466). With the signal-to-noise ratio `1 / sigma^2`, a step from
-//! `sigma` to `next` has, in the variance-preserving sample,
+//! (Nichol and Dhariwal 2021, arXiv:2102.09672, equation 15, there learned; fixed numbers in Imagen
+//! and in Azizi et al. 2023, arXiv:2304.08466). With the signal-to-noise ratio `1 / sigma^2`, a
+//! step from `sigma` to `next` has, in the variance-preserving sample,
 //!
 //! - large: `(1 - next^2 / sigma^2) sigma^2 / (1 + sigma^2)`, beta for adjacent timesteps;
 //! - small: `(1 - next^2 / sigma^2) next^2 / (1 + next^2)`, the variance of the posterior.
@@ -38,8 +38,8 @@ impl Default for Ddpm {
 }
 
 /// Draws pictures with DDPM; `noise(i)` is what step `i` adds. The last step, to 0, adds none.
-// DIFFERS: diffusers decides by timestep, not by level: with "trailing" spacing its last step, which
-// starts above timestep 0, still adds noise (with `fixed_large`, of visible size).
+// DIFFERS: diffusers decides by timestep, not by level: with "trailing" spacing its last step,
+// which starts above timestep 0, still adds noise (with `fixed_large`, of visible size).
 pub fn ddpm(
     denoiser: &dyn Denoiser,
     mut x: Tensor<4>,

@@ -1,6 +1,7 @@
 //! DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095), Algorithm 2, with `lambda = -ln sigma`.
 //!
-//! Second order with one network call per step: the clean picture is extrapolated from the last two.
+//! Second order with one network call per step: the clean picture is extrapolated from the last
+//! two.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,8 @@ impl Default for Dpmpp2m {
 
 /// Draws pictures with DPM-Solver++(2M). The first step, and a step to 0, are of first order.
 pub fn dpmpp_2m(denoiser: &dyn Denoiser, mut x: Tensor<4>, sigmas: &[f64]) -> Tensor<4> {
-    let mut last: Option<(Tensor<4>, f64)> = None; // The clean picture and length of the step before.
+    // The clean picture and length of the step before.
+    let mut last: Option<(Tensor<4>, f64)> = None;
     for pair in sigmas.windows(2) {
         let (sigma, next) = (pair[0], pair[1]);
         let clean = denoiser.denoise(x.clone(), sigma);

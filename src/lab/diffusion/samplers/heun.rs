@@ -1,7 +1,7 @@
 //! Heun's method for the probability-flow equation (Karras et al. 2022, arXiv:2206.00364).
 //!
-//! Their Algorithm 1 with `sigma(t) = t` and `s(t) = 1`, which is Algorithm 2 without churn. Second order,
-//! two network calls per step, one in the last step, to 0.
+//! Their Algorithm 1 with `sigma(t) = t` and `s(t) = 1`, which is Algorithm 2 without churn. Second
+//! order, two network calls per step, one in the last step, to 0.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Samplers: each is one function over a descending list of sigmas that ends with 0.
 //!
-//! All start from `x = x0 + sigmas[0] eps` and return clean pictures. Randomness is asked for by step
-//! number. Scalars are f64 on the host, tensors are what the denoiser works in.
+//! All start from `x = x0 + sigmas[0] eps` and return clean pictures. Randomness is asked for by
+//! step number. Scalars are f64 on the host, tensors are what the denoiser works in.
 
 mod ddim;
 mod ddpm;
@@ -46,8 +46,9 @@ impl Default for Sampler {
 
 impl Sampler {
     /// Draws one picture per seed of `noise`, from pure noise.
-    // DIFFERS: diffusers' DDPM and DDIM start from unit noise in the variance-preserving sample, that
-    // is sqrt(1 + sigma^2) eps, as if x0 had unit variance; k-diffusion and we start from sigma eps.
+    // DIFFERS: diffusers' DDPM and DDIM start from unit noise in the variance-preserving sample,
+    // that is sqrt(1 + sigma^2) eps, as if x0 had unit variance; k-diffusion and we start from
+    // sigma eps.
     pub fn draw(&self, denoiser: &dyn Denoiser, levels: &Levels, noise: &Noise) -> Tensor<4> {
         let sigmas = self.sigmas(levels);
         self.refine(denoiser, noise.initial() * sigmas[0], &sigmas, noise)

@@ -83,8 +83,8 @@ impl Golden {
             Sampler::Ddim(s) => ddim(&clipped, x, &sigmas, s.eta, &step),
             other => other.refine(&clipped, x, &sigmas, &noise_of(0..0)),
         };
-        // Ours is f32, the reference f64. Roundings of 6e-8 sigma shrink as sigma does; a dozen steps
-        // of values of size 1 leave a few 1e-7.
+        // Ours is f32, the reference f64. Roundings of 6e-8 sigma shrink as sigma does; a dozen
+        // steps of values of size 1 leave a few 1e-7.
         close_all(&floats(picture), &self.numbers(run, "picture"), Tol::absolute(2e-6));
     }
 }
