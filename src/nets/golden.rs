@@ -1,4 +1,4 @@
-//! What the golden tests of classifiers share: weights by `tests/golden/nets/formula.py`, and one check.
+//! What golden tests of nets share: weights by `tests/golden/nets/formula.py`, and one check.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::terms::Seed;
 use crate::testing::{Tol, close, close_all, close_f32};
 
 /// Returns the numbers of a tensor by name: `SplitMix64` from the FNV-1a hash of the name.
-pub(super) fn numbers(name: &str, count: usize) -> Vec<f32> {
+pub(crate) fn numbers(name: &str, count: usize) -> Vec<f32> {
     let hash = |start: u64, byte| (start ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
     let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, hash);
     let number = |i: u64| {
@@ -41,7 +41,7 @@ pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
 }
 
 /// Returns the net with the weights of the formula.
-pub(super) fn filled<M: Module>(net: M) -> M {
+pub(crate) fn filled<M: Module>(net: M) -> M {
     let mut state = state_of(&net);
     for (name, array) in &mut state {
         array.values = weights(name, &array.shape);

@@ -14,4 +14,4 @@ pub mod vit;
 pub mod weights;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;

@@ -103,7 +103,11 @@ impl<'a, M: Module + Clone> Run<'a, M> {
             header: Header::default(),
         };
         // A checkpoint that does not fit is one of another version of this program: start again.
-        let Some(saved) = saved.as_deref().and_then(Checkpoint::from_bytes) else {
+        let Some(saved) = saved
+            .as_deref()
+            .and_then(Checkpoint::from_bytes)
+            .filter(|saved| saved.header.step <= recipe.steps)
+        else {
             return fresh(model);
         };
         match load_state(model.clone(), &saved.model) {
@@ -155,7 +159,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
         let step = self.header.step;
         self.header.pending.0 += loss;
         self.header.pending.1 += 1;
-        if step % self.recipe.validate_every != 0 && step != self.recipe.steps {
+        if !step.is_multiple_of(self.recipe.validate_every) && step != self.recipe.steps {
             return;
         }
         let current = self.current();

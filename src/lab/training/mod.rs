@@ -13,6 +13,10 @@ mod fit;
 mod learning_rate;
 mod optimizer;
 mod prefetch;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
