@@ -83,9 +83,9 @@ impl Mix {
         if let Some(synthetic) = synthetic.filter(|_| self.needs_synthetic()) {
             ClassMismatch::between(&real.classes, &synthetic.classes)?;
             examples.extend(first_of_each(synthetic, &needed)?);
-        } else if let Some(class) = needed.iter().position(|n| *n > 0) {
-            let class = real.classes.iter().nth(class).unwrap_or_default().to_owned();
-            return Err(MixError::TooFew { class, found: 0, needed: needed.iter().sum() });
+        } else if let Some(first) = needed.iter().position(|n| *n > 0) {
+            let class = real.classes.iter().nth(first).unwrap_or_default().to_owned();
+            return Err(MixError::TooFew { class, found: 0, needed: needed[first] });
         }
         Ok(Dataset::new(real.classes.clone(), examples))
     }
@@ -153,6 +153,7 @@ mod tests {
         let mix = Mix { synthetic: 1.0, ..Mix::default() };
         let error = mix.make(&real, Some(&fake), Seed::root(0)).unwrap_err().to_string();
         assert_eq!(error, "class `b` has 3 synthetic pictures, the mix needs 4");
-        assert!(mix.make(&real, None, Seed::root(0)).is_err());
+        let error = mix.make(&real, None, Seed::root(0)).unwrap_err().to_string();
+        assert_eq!(error, "class `a` has 0 synthetic pictures, the mix needs 8");
     }
 }

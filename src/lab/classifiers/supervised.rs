@@ -131,26 +131,224 @@ mod tests {
 
     use super::*;
     use crate::lab::data::{Example, Origin};
+    use crate::lab::images::augment::{Crop, Cutmix, Mixup, Padded};
+    use crate::lab::training::testing::{course, resumes_exactly};
+    use crate::lab::training::{Adamw, Decay, Ema, Keep, LearningRate, Optimizer, Outcome, Sgd};
+    use crate::nets::blocks::Site;
+    use crate::nets::classifier::{ClassifierNet, Input};
+    use crate::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
+    use crate::nets::vit::VitSpec;
     use crate::terms::ClassNames;
+    use crate::testing::{Tol, close, close_f32};
 
-    fn data(n: usize) -> Dataset {
-        let one = |i: usize| Example {
-            id: i.to_string(),
-            class: ClassId(i as u32 % 3),
-            origin: Origin::Real,
-            picture: Arc::new(Picture::filled(4, 4, [i as u8; 3])),
+    /// Returns pictures of noise of three classes in turn.
+    fn data(n: usize, size: usize) -> Dataset {
+        let one = |i: usize| {
+            let mut stream = Seed::root(5).index(i as u64).stream();
+            let rgb = (0..size * size * 3).map(|_| stream.below(256) as u8).collect();
+            Example {
+                id: i.to_string(),
+                class: ClassId(i as u32 % 3),
+                origin: Origin::Real,
+                picture: Arc::new(Picture::new(size, size, rgb)),
+            }
         };
         Dataset::new(ClassNames::new(["a", "b", "c"]), (0..n).map(one).collect())
     }
 
+    fn build(net: ClassifierNet) -> Classifier {
+        let site = Site::new(Seed::root(2), &Device::flex());
+        net.build(Input { channels: 3, pixels: 8 }, 3, &site)
+    }
+
+    /// A net without statistics of batches: it says the same in training and in evaluation.
+    fn vit() -> Classifier {
+        let (features, heads, depth) = (Some(8), Some(2), Some(1));
+        build(ClassifierNet::Vit(VitSpec {
+            patch: 4,
+            features,
+            heads,
+            depth,
+            ..VitSpec::default()
+        }))
+    }
+
+    fn resnet() -> Classifier {
+        let (stem, width) = (Some(Stem::Cifar), Some(4));
+        build(ClassifierNet::ResNet(ResNetSpec { family: ResNetFamily::ResNet10, stem, width }))
+    }
+
+    fn batches_of(batch: usize) -> SupervisedSpec {
+        let recipe = Recipe { batch, ..Recipe::default() };
+        SupervisedSpec { recipe, ..SupervisedSpec::default() }
+    }
+
     #[test]
     fn a_batch_is_larger_than_the_data() {
-        let (train, none) = (data(3), data(0));
-        let recipe = Recipe { batch: 8, ..Recipe::default() };
-        let spec = SupervisedSpec { recipe, ..SupervisedSpec::default() };
+        let (train, none) = (data(3, 4), data(0, 4));
+        let spec = batches_of(8);
         let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(1));
         let batch = task.batch(0);
         assert_eq!(batch.shape, [8, 3, 4, 4]);
         assert_eq!(batch.targets.len(), 24);
+    }
+
+    #[test]
+    fn a_batch_is_a_function_of_seed_and_step() {
+        let (train, none) = (data(10, 8), data(0, 8));
+        let augmentation = Augmentation { crop: Crop::Padded(Padded::default()), flip: true };
+        let mixing = Mixing::Cutmix(Cutmix { probability: 0.5, ..Cutmix::default() });
+        let spec = SupervisedSpec { augmentation, mixing, ..batches_of(4) };
+        let task = |seed| Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(seed));
+        let parts = |batch: Batch| (batch.pixels, batch.targets);
+        let (forwards, backwards) = (task(1), task(1));
+        let want: Vec<_> = (0..8).map(|step| parts(forwards.batch(step))).collect();
+        for step in [7, 3, 0, 4] {
+            assert_eq!(parts(backwards.batch(step)), want[step]);
+        }
+        assert_ne!(parts(task(2).batch(0)), want[0]);
+        assert_ne!(want[0], want[1]);
+        // An epoch is 2.5 batches: the same picture is seen otherwise in the next one.
+        assert_ne!(want[0].0, want[5].0);
+    }
+
+    #[test]
+    fn targets_are_smoothed_then_mixed() {
+        let (train, none) = (data(12, 4), data(0, 4));
+        let rows = |label_smoothing, mixing| {
+            let spec = SupervisedSpec { label_smoothing, mixing, ..batches_of(12) };
+            let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(1));
+            task.batch(0).targets
+        };
+        let plain = rows(0.0, Mixing::None);
+        for class in 0..3 {
+            let ones = plain.iter().skip(class).step_by(3).filter(|share| **share > 0.999);
+            assert_eq!(ones.count(), 4, "an epoch has 4 pictures of class {class}");
+        }
+        let tol = Tol::absolute(1e-6); // A few roundings of shares.
+        let smoothed: Vec<f32> = plain.iter().map(|share| 0.7 * share + 0.1).collect();
+        close_f32(&rows(0.3, Mixing::None), &smoothed, tol);
+        let mixed = rows(0.3, Mixing::Mixup(Mixup::default()));
+        assert!(mixed.iter().any(|share| *share > 0.11 && *share < 0.79), "something is mixed");
+        for row in mixed.chunks(3) {
+            close(row.iter().map(|share| f64::from(*share)).sum(), 1.0, tol);
+            assert!(row.iter().all(|share| (0.099..0.801).contains(share)));
+        }
+    }
+
+    #[test]
+    fn the_loss_is_the_cross_entropy_of_soft_targets() {
+        let (train, none) = (data(12, 8), data(0, 8));
+        let spec = SupervisedSpec {
+            label_smoothing: 0.1,
+            mixing: Mixing::Mixup(Mixup::default()),
+            ..batches_of(6)
+        };
+        let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(1));
+        let (net, batch, device) = (vit(), task.batch(3), Device::flex());
+        let (pixels, targets) = (batch.pixels.clone(), batch.targets.clone());
+        let got: f32 = task.loss(&net, batch, &device).into_scalar();
+        let x = Tensor::<4>::from_data(TensorData::new(pixels, [6, 3, 8, 8]), &device);
+        let logits: Vec<f32> = net.forward(x, Mode::Evaluate).into_data().try_into_vec().unwrap();
+        let row = |(logits, targets): (&[f32], &[f32])| {
+            let whole = logits.iter().map(|z| f64::from(*z).exp()).sum::<f64>().ln();
+            let of = |(z, t): (&f32, &f32)| f64::from(*t) * (whole - f64::from(*z));
+            logits.iter().zip(targets).map(of).sum::<f64>()
+        };
+        let want = logits.chunks(3).zip(targets.chunks(3)).map(row).sum::<f64>() / 6.0;
+        close(f64::from(got), want, Tol::relative(1e-6)); // 18 terms in single precision.
+    }
+
+    #[test]
+    fn validation_is_the_share_of_right_answers() {
+        let (train, spec, net) = (data(3, 8), batches_of(1), vit());
+        let mut held_out = data(300, 8); // More than one pass of `predict`.
+        let answers: Vec<ClassId> = {
+            let seen: Vec<&Picture> =
+                held_out.examples.iter().map(|e| e.picture.as_ref()).collect();
+            let said = predict(&net, &seen, spec.normalisation, Channels::Rgb);
+            said.logits.chunks(3).map(|row| ClassId(best(row) as u32)).collect()
+        };
+        let validate = |data: &Dataset| {
+            Supervised::new(&spec, &train, data, Channels::Rgb, Seed::root(0)).validate(&net)
+        };
+        for (i, (example, answer)) in held_out.examples.iter_mut().zip(&answers).enumerate() {
+            let wrong = ClassId((answer.0 + 1) % 3);
+            example.class = if i % 4 == 0 { wrong } else { *answer };
+        }
+        assert_eq!(validate(&held_out), Some(0.75));
+        assert_eq!(validate(&data(0, 8)), None);
+    }
+
+    fn resumes(optimizer: Optimizer) {
+        let recipe = Recipe {
+            steps: 6,
+            batch: 4,
+            optimizer,
+            learning_rate: LearningRate { peak: 0.01, warmup_steps: 2, ..Default::default() },
+            clip_norm: Some(2.0),
+            ema: Some(Ema { decay: 0.8 }),
+            validate_every: 2,
+            keep: Keep::BestValidation,
+        };
+        let spec = SupervisedSpec {
+            recipe,
+            augmentation: Augmentation { crop: Crop::Padded(Padded::default()), flip: true },
+            mixing: Mixing::Mixup(Mixup::default()),
+            label_smoothing: 0.1,
+            ..SupervisedSpec::default()
+        };
+        let (train, held_out) = (data(7, 8), data(9, 8));
+        let task = Supervised::new(&spec, &train, &held_out, Channels::Rgb, Seed::root(3));
+        resumes_exactly(&task, resnet, &spec.recipe);
+    }
+
+    #[test]
+    fn a_training_by_sgd_resumes_exactly() {
+        resumes(Optimizer::Sgd(Sgd::default()));
+    }
+
+    #[test]
+    fn a_training_by_adamw_resumes_exactly() {
+        resumes(Optimizer::Adamw(Adamw::default()));
+    }
+
+    #[test]
+    fn a_training_with_too_long_steps_is_stopped() {
+        let learning_rate = LearningRate { peak: 1e30, warmup_steps: 0, decay: Decay::Constant };
+        let recipe = Recipe { steps: 9, batch: 4, learning_rate, ..Recipe::default() };
+        let spec = SupervisedSpec { recipe, ..SupervisedSpec::default() };
+        let (train, none) = (data(7, 8), data(0, 8));
+        let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(3));
+        let (outcome, saved) = course(&task, resnet(), &spec.recipe, None, None);
+        let Err(Outcome::Diverged { step, loss }) = outcome else { panic!("{outcome:?}") };
+        assert!(!loss.is_finite() && saved.len() == step && step < 9);
+    }
+
+    #[test]
+    fn validation_chooses_the_weights() {
+        // Steps so long that the net gets worse: the best weights are not the last.
+        let learning_rate = LearningRate { peak: 0.3, warmup_steps: 0, decay: Decay::Constant };
+        let recipe = |keep| Recipe {
+            steps: 8,
+            batch: 6,
+            learning_rate: learning_rate.clone(),
+            validate_every: 1,
+            keep,
+            ..Recipe::default()
+        };
+        let (train, held_out) = (data(12, 8), data(30, 8));
+        let validated = |keep| {
+            let spec = SupervisedSpec { recipe: recipe(keep), ..SupervisedSpec::default() };
+            let task = Supervised::new(&spec, &train, &held_out, Channels::Rgb, Seed::root(3));
+            let trained = course(&task, resnet(), &spec.recipe, None, None).0.unwrap();
+            let log: Vec<f64> = trained.log.iter().filter_map(|line| line.validation).collect();
+            (task.validate(&trained.model).unwrap(), log)
+        };
+        let (last, log) = validated(Keep::Last);
+        let most = log.iter().copied().fold(0.0, f64::max);
+        close(last, log[7], Tol::absolute(0.0));
+        assert!(most > last, "the case tells the two rules apart: {log:?}");
+        close(validated(Keep::BestValidation).0, most, Tol::absolute(0.0));
     }
 }
