@@ -80,3 +80,120 @@ impl Denoiser for Teller<'_> {
         guide_stacked(self.clean(Tensor::cat(vec![x.clone(), x], 0), sigma, both), guidance)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::diffusion::samplers::{Ddim, Ddpm, Heun};
+    use crate::lab::diffusion::{Guided, Sampler};
+    use crate::lab::generators::{PixelNet, PixelTraining};
+    use crate::nets::blocks::Site;
+    use crate::nets::weights::{load_state, state_of};
+    use crate::terms::ClassId;
+
+    const CLASSES: usize = 3;
+
+    fn spec(sampler: Sampler, guidance: f64) -> Pixel {
+        let net = PixelNet { channels: vec![8, 8], groups: 4, ..PixelNet::default() };
+        let training = PixelTraining { net, ..PixelTraining::default() };
+        Pixel { training, sampler, guidance, ..Pixel::default() }
+    }
+
+    fn four_steps() -> Sampler {
+        Sampler::Ddim(Ddim { steps: 4, ..Ddim::default() })
+    }
+
+    fn artist(spec: &Pixel) -> PixelArtist<'_> {
+        let (channels, device) = (Channels::Rgb, Device::flex());
+        let config = spec.training.net.config(channels, CLASSES);
+        let net = UNet::new(&config, &Site::new(Seed::root(6), &device));
+        PixelArtist { spec, net, channels, size: 8, classes: CLASSES, device }
+    }
+
+    fn orders(n: u64) -> Vec<Order> {
+        let order = |i| Order { class: ClassId(i as u32 % 3), seed: Seed::root(7).index(i) };
+        (0..n).map(order).collect()
+    }
+
+    #[test]
+    fn a_picture_is_the_same_in_any_batch() {
+        let ddpm = Sampler::Ddpm(Ddpm { steps: 3, ..Ddpm::default() });
+        let heun = Sampler::Heun(Heun { steps: 2, ..Heun::default() });
+        for sampler in [four_steps(), ddpm, heun] {
+            let spec = spec(sampler, 1.5);
+            let (artist, orders) = (artist(&spec), orders(7));
+            let want = artist.draw(&orders).unwrap();
+            assert!(want.iter().skip(1).all(|picture| picture != &want[0]), "pictures differ");
+            for batch in [1, 3] {
+                let parts = orders.chunks(batch).map(|part| artist.draw(part).unwrap());
+                assert_eq!(parts.collect::<Vec<_>>().concat(), want, "in batches of {batch}");
+            }
+            let reversed: Vec<Order> = orders.iter().rev().copied().collect();
+            let mut got = artist.draw(&reversed).unwrap();
+            got.reverse();
+            assert_eq!(got, want);
+        }
+    }
+
+    /// Draws with denoisers written out here, one call for each class and one without any.
+    fn by_hand(artist: &PixelArtist<'_>, orders: &[Order], guidance: f64) -> Vec<Picture> {
+        let levels = artist.spec.training.schedule.levels();
+        let told = |labels: Vec<i64>| {
+            let (artist, levels) = (artist, &levels);
+            move |x: Tensor<4>, sigma: f64| {
+                let n = labels.len();
+                let labels =
+                    Tensor::<1, Int>::from_data(TensorData::new(labels.clone(), [n]), &x.device());
+                let condition = Condition { class_labels: Some(labels), ..Condition::default() };
+                let times = Tensor::<1>::full([n], levels.timestep(sigma) as f32, &x.device());
+                let output = artist.net.forward(x.clone() / sigma.hypot(1.0), times, &condition);
+                artist.spec.training.prediction.clean(x, output, sigma)
+            }
+        };
+        let conditional = told(orders.iter().map(|order| i64::from(order.class.0)).collect());
+        let unconditional = told(vec![CLASSES as i64; orders.len()]);
+        let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance };
+        let seeds: Vec<Seed> = orders.iter().map(|order| order.seed).collect();
+        let noise = Noise::new(&seeds, [3, 8, 8], &artist.device);
+        let x0 = artist.spec.sampler.draw(&Clipped(&guided), &levels, &noise);
+        from_signed(&x0.into_data().try_into_vec::<f32>().unwrap(), orders.len(), 8, 8)
+    }
+
+    #[test]
+    fn guidance_weighs_the_class() {
+        let orders = orders(3);
+        let draw = |guidance| {
+            let spec = spec(four_steps(), guidance);
+            let artist = artist(&spec);
+            let pictures = artist.draw(&orders).unwrap();
+            assert_eq!(pictures, by_hand(&artist, &orders, guidance), "guidance {guidance}");
+            pictures
+        };
+        let (none, off, strong) = (draw(0.0), draw(1.0), draw(8.0));
+        assert!(none != off && off != strong);
+    }
+
+    #[test]
+    fn without_guidance_towards_it_the_class_does_not_matter() {
+        let spec = spec(four_steps(), 0.0);
+        let artist = artist(&spec);
+        let other = |order: &Order| Order { class: ClassId((order.class.0 + 1) % 3), ..*order };
+        let others: Vec<Order> = orders(3).iter().map(other).collect();
+        assert_eq!(artist.draw(&orders(3)).unwrap(), artist.draw(&others).unwrap());
+    }
+
+    #[test]
+    fn a_picture_that_is_no_number_is_named() {
+        for clip in [true, false] {
+            let spec = Pixel { clip, ..spec(four_steps(), 1.5) };
+            let mut artist = artist(&spec);
+            let mut state = state_of(&artist.net);
+            let table = state.get_mut("class_embedding.weight").unwrap();
+            let features = table.shape[1];
+            table.values[2 * features..3 * features].fill(f32::NAN);
+            artist.net = load_state(artist.net, &state).unwrap();
+            assert_eq!(artist.draw(&orders(3)), Err(2), "class 2 comes third; clip {clip}");
+            assert!(artist.draw(&orders(2)).is_ok());
+        }
+    }
+}

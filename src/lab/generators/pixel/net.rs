@@ -17,7 +17,8 @@ pub struct PixelNet {
     /// Residual blocks per level on the way down (one more on the way up).
     #[schemars(range(min = 1))]
     pub layers: usize,
-    /// At which levels (from 0, the full size) pixels attend to each other. The middle block always does.
+    /// At which levels (from 0, the full size) pixels attend to each other. The block in the
+    /// middle never does.
     pub attention: Vec<usize>,
     /// Features of one attention head.
     #[schemars(range(min = 1))]
