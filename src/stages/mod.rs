@@ -13,6 +13,8 @@ mod keeper;
 mod measure;
 mod packed;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 pub use classifier::{ClassifierSpec, ClassifierStage, Net};
 pub use dataset::{Data, DatasetStage, SHEET, codec};
