@@ -6,7 +6,6 @@
 //! out of files; [`classifier`] is the choice among the families that name what a picture shows.
 
 pub mod blocks;
-pub mod kernels;
 pub mod classifier;
 pub mod kernels;
 pub mod resnet;
