@@ -1,10 +1,11 @@
 //! Normalisation over the batch, over groups of channels, over features.
 
 use burn::module::{Module, Param, RunningState};
+use burn::tensor::Tensor;
 use burn::tensor::module::{batch_norm, batch_norm_train, layer_norm};
-use burn::tensor::{Device, Tensor};
 
 use super::{Init, Mode, Site};
+use crate::nets::kernels::{Activation, Grouping, group_norm};
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance unbiased.
 // DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
@@ -95,21 +96,18 @@ impl GroupNorm {
 
     /// Returns the normalised `[n, channels, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        // Each (picture, group) is one "channel" of a batch of one: burn records batch norm as one
-        // node with an analytic backward pass, where its group norm is a chain of a dozen.
-        let rows = n * self.groups;
-        let flat: Tensor<3> = x.reshape([1, rows, c / self.groups * h * w]);
-        let (one, zero) = unit(rows, &flat.device());
-        let normal = batch_norm_train(flat, one, zero, self.epsilon).output;
-        let weight = self.weight.val().reshape([1, c, 1, 1]);
-        let bias = self.bias.val().reshape([1, c, 1, 1]);
-        normal.reshape([n, c, h, w]) * weight + bias
+        self.run(x, Activation::Identity)
     }
-}
 
-fn unit(rows: usize, device: &Device) -> (Tensor<1>, Tensor<1>) {
-    (Tensor::ones([rows], device), Tensor::zeros([rows], device))
+    /// Returns the SiLU of the normalised `[n, channels, h, w]`.
+    pub fn forward_silu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Activation::Silu)
+    }
+
+    fn run(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let grouping = Grouping { groups: self.groups, epsilon: self.epsilon, activation };
+        group_norm(x, self.weight.val(), self.bias.val(), grouping)
+    }
 }
 
 /// Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450), as `torch.nn.LayerNorm`.
@@ -142,6 +140,7 @@ impl LayerNorm {
 mod tests {
     use super::*;
     use crate::terms::Seed;
+    use burn::tensor::Device;
 
     #[test]
     fn statistics_move_for_every_thread() {
