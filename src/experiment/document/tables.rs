@@ -64,13 +64,16 @@ fn accuracies(results: &[Results]) -> Table {
         .iter()
         .flat_map(|results| {
             results.cell.experiment.report.rows.iter().map(|classifier| Row {
-                labels: axis_labels(results).into_iter().chain([classifier.clone()]).collect(),
+                labels: axis_labels(results)
+                    .into_iter()
+                    .chain([classifier.clone(), net_name(results, classifier)])
+                    .collect(),
                 cells: accuracy_cells(results, classifier, paper.as_ref()),
             })
         })
         .collect();
     let mut row_labels = axis_names(&results[0]);
-    row_labels.push("classifier".to_owned());
+    row_labels.extend(["classifier".to_owned(), "net".to_owned()]);
     Table {
         name: "accuracy".to_owned(),
         caption: "Accuracy on real test pictures, by training set; `cas` is trained on synthetic \
@@ -82,6 +85,12 @@ fn accuracies(results: &[Results]) -> Table {
         columns,
         rows,
     }
+}
+
+/// Returns what the net of a row really is: a profile may train a small one under a paper's name.
+fn net_name(results: &Results, classifier: &str) -> String {
+    let spec = results.cell.experiment.classifier.get(classifier);
+    spec.and_then(|spec| spec.net.built()).map(|net| net.describe()).unwrap_or_default()
 }
 
 /// Returns the published columns that stand beside ours: mixes and the difference.
