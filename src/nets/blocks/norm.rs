@@ -2,10 +2,12 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train, layer_norm};
+use burn::tensor::module::layer_norm;
 
 use super::{Init, Mode, Site};
-use crate::nets::kernels::{Activation, Grouping, group_norm};
+use crate::nets::kernels::{
+    Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
+};
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance unbiased.
 // DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
@@ -38,25 +40,31 @@ impl BatchNorm2d {
 
     /// Returns the normalised `[n, channels, h, w]`.
     pub fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        match mode {
-            Mode::Train => self.train_forward(x),
-            Mode::Evaluate => batch_norm(
-                x,
-                self.weight.val(),
-                self.bias.val(),
-                self.running_mean.value_sync(),
-                self.running_var.value_sync(),
-                Self::EPSILON,
-            ),
-        }
+        self.run(x, mode, Finish::Identity)
     }
 
-    fn train_forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Returns the ReLU of the normalised `[n, channels, h, w]`.
+    pub fn forward_relu(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        self.run(x, mode, Finish::Relu)
+    }
+
+    /// Returns the ReLU of the normalised `[n, channels, h, w]` plus a shortcut of the same shape.
+    pub fn forward_add_relu(&self, x: Tensor<4>, shortcut: Tensor<4>, mode: Mode) -> Tensor<4> {
+        self.run(x, mode, Finish::AddRelu(shortcut))
+    }
+
+    fn run(&self, x: Tensor<4>, mode: Mode, finish: Finish) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let affine = Affine { weight, bias, epsilon: Self::EPSILON };
+        if mode == Mode::Evaluate {
+            let known = [self.running_mean.value_sync(), self.running_var.value_sync()];
+            return batch_norm(x, known, affine, finish);
+        }
         let [n, _, h, w] = x.dims();
         let count = (n * h * w) as f64;
-        let out = batch_norm_train(x, self.weight.val(), self.bias.val(), Self::EPSILON);
-        let unbiased = out.variance.detach() * (count / (count - 1.0).max(1.0));
-        move_towards(&self.running_mean, out.mean.detach(), Self::MOMENTUM);
+        let out = batch_norm_train(x, affine, finish);
+        let unbiased = out.variance * (count / (count - 1.0).max(1.0));
+        move_towards(&self.running_mean, out.mean, Self::MOMENTUM);
         move_towards(&self.running_var, unbiased, Self::MOMENTUM);
         out.output
     }

@@ -13,6 +13,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::{Tensor, activation};
 use rayon::prelude::*;
 
+use super::channels::{channel_totals, narrow};
 use super::flex::{Host, Operands, flex_tensor, take};
 use super::vector::{self, map_and_sum, vectorised};
 
@@ -148,7 +149,7 @@ impl Backward<Flex, 3> for GroupNorm {
         let shape = memory.x.dims::<4>();
         let sizes = Sizes::new(shape, memory.grouping.groups);
         let (dx, sums) = pull_back(memory, dy.numbers(), &sizes);
-        let [db, dw] = add_pictures(&sums, sizes.channels);
+        let [db, dw] = channel_totals(&sums, sizes.channels).map(narrow);
         let [x, weight, bias] = &ops.parents;
         if let Some(node) = x {
             grads.register::<Flex>(node.id, flex_tensor(dx, shape));
@@ -178,18 +179,6 @@ fn pull_back(memory: &Memory, dy: &[f32], sizes: &Sizes) -> (Vec<f32>, Vec<[f64;
             backward([x, dy], dx, sums, affine, shape);
         });
     (dx, sums)
-}
-
-/// Adds the sums of all pictures, in their order.
-pub(super) fn add_pictures(sums: &[[f64; 2]], channels: usize) -> [Vec<f32>; 2] {
-    let mut totals = vec![[0.0; 2]; channels];
-    for picture in sums.chunks(channels) {
-        for (total, sum) in totals.iter_mut().zip(picture) {
-            total[0] += sum[0];
-            total[1] += sum[1];
-        }
-    }
-    [0, 1].map(|i| totals.iter().map(|total| total[i] as f32).collect())
 }
 
 #[inline(always)]
@@ -232,8 +221,8 @@ fn backward_loop(
     for ((((x, dy), dz), sum), (weight, bias)) in channels.zip(sums).zip(affine) {
         let normal = |x: f32| (x - mean) * scale;
         *sum = match activation {
-            Activation::Identity => map_and_sum(x, dy, dz, |x, dy| (dy, [dy, dy * normal(x)])),
-            Activation::Silu => map_and_sum(x, dy, dz, |x, dy| {
+            Activation::Identity => map_and_sum([x, dy], dz, |[x, dy]| (dy, [dy, dy * normal(x)])),
+            Activation::Silu => map_and_sum([x, dy], dz, |[x, dy]| {
                 let normal = normal(x);
                 let dz = dy * vector::silu_slope(normal * weight + bias);
                 (dz, [dz, dz * normal])

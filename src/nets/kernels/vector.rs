@@ -128,34 +128,42 @@ pub(super) fn moments(x: &[f32]) -> (f64, f64) {
     (mean, (square - x.len() as f64 * slip * slip).max(0.0))
 }
 
-/// Visits numbers of `x` and `y` together, replaces those of `out` and returns two sums: `visit`
-/// returns the new number and the two terms.
+/// Visits the numbers of `rows` together, replaces those of `out` and returns two sums: `visit` returns
+/// the new number and the two terms. An empty `out` stays empty.
 #[inline(always)]
-pub(super) fn map_and_sum(
-    x: &[f32],
-    y: &[f32],
+pub(super) fn map_and_sum<const K: usize>(
+    rows: [&[f32]; K],
     out: &mut [f32],
-    visit: impl Fn(f32, f32) -> (f32, [f32; 2]),
+    visit: impl Fn([f32; K]) -> (f32, [f32; 2]),
 ) -> [f64; 2] {
-    assert!(x.len() == y.len() && x.len() == out.len(), "all rows have the same length");
+    let length = rows[0].len();
+    assert!(rows.iter().all(|row| row.len() == length), "all rows have the same length");
+    let keeps = !out.is_empty();
+    assert!(!keeps || out.len() == length, "the target has the same length");
     let mut total = [0.0; 2];
-    let blocks = x.chunks(BLOCK).zip(y.chunks(BLOCK)).zip(out.chunks_mut(BLOCK));
-    for ((x, y), out) in blocks {
+    for start in (0..length).step_by(BLOCK) {
+        let end = length.min(start + BLOCK);
         let mut lanes = [Lanes([0.0; LANES]); 2];
-        let (x_wide, x_rest) = x.as_chunks::<LANES>();
-        let (y_wide, y_rest) = y.as_chunks::<LANES>();
-        let (out_wide, out_rest) = out.as_chunks_mut::<LANES>();
-        for ((x, y), out) in x_wide.iter().zip(y_wide).zip(out_wide) {
+        let mut at = start;
+        while at + LANES <= end {
+            let wide = rows.map(|row| &row[at..at + LANES]);
+            let mut new = [0.0; LANES];
             for i in 0..LANES {
-                let (new, terms) = visit(x[i], y[i]);
-                out[i] = new;
+                let (number, terms) = visit(wide.map(|row| row[i]));
+                new[i] = number;
                 lanes[0].0[i] += terms[0];
                 lanes[1].0[i] += terms[1];
             }
+            if keeps {
+                out[at..at + LANES].copy_from_slice(&new);
+            }
+            at += LANES;
         }
-        for (i, ((x, y), out)) in x_rest.iter().zip(y_rest).zip(out_rest).enumerate() {
-            let (new, terms) = visit(*x, *y);
-            *out = new;
+        for i in 0..end - at {
+            let (number, terms) = visit(rows.map(|row| row[at + i]));
+            if keeps {
+                out[at + i] = number;
+            }
             lanes[0].0[i] += terms[0];
             lanes[1].0[i] += terms[1];
         }
