@@ -76,8 +76,8 @@ fn accuracies(results: &[Results]) -> Table {
     row_labels.extend(["classifier".to_owned(), "net".to_owned()]);
     Table {
         name: "accuracy".to_owned(),
-        caption: "Accuracy on real test pictures, by training set; `cas` is trained on synthetic \
-                  pictures only, `nas` on real and synthetic ones, `gan-test` is the share of \
+        caption: "Accuracy on real test pictures, by training set. cas: trained on synthetic \
+                  pictures only. nas: trained on real and synthetic ones. gan-test: share of \
                   synthetic pictures that the classifier of real ones recognises."
             .to_owned(),
         interval: INTERVAL.to_owned(),
@@ -246,9 +246,9 @@ fn verdict(mix: &str, baseline: &str, difference: &Estimate) -> Option<String> {
     let (low, high) = difference.interval()?;
     let points = difference.mean * 100.0;
     let judged = match (low > 0.0, high < 0.0) {
-        (true, _) => "helps",
-        (_, true) => "hurts",
-        _ => "makes no difference that these seeds can show",
+        (true, _) => "a gain",
+        (_, true) => "a loss",
+        _ => "no difference that these seeds can show",
     };
-    Some(format!("`{mix}` {judged} ({points:+.2} points against `{baseline}`)."))
+    Some(format!("{mix} against {baseline}: {points:+.2} points, {judged}."))
 }
