@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Machine, dataset, generator, keeper, real};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
 use crate::lab::data::{Codec, Dataset, SyntheticRow, read_shard, synthetic_dataset, write_shard};
-use crate::lab::generators::{Draw, Order, Pixel, PixelArtist};
+use crate::lab::generators::{Draw as _, Order, Pixel, PixelArtist};
 use crate::lab::images::{Channels, decode, encode_png};
 use crate::nets::blocks::Site;
 use crate::nets::unet::UNet;
