@@ -5,14 +5,14 @@ use std::path::Path;
 use clap::Args;
 
 use super::Stop;
-use super::setting::device;
+use super::setting::{data_folder, device, store_folder};
 use crate::engine::Store;
 
 #[derive(Args)]
 pub(super) struct Doctor {
-    /// Folder of the artifact store
-    #[arg(long, default_value = ".ersatz")]
-    store: String,
+    /// Folder of the artifact store [default: `ERSATZ_CACHE` or `.ersatz`]
+    #[arg(long)]
+    store: Option<String>,
 }
 
 impl Doctor {
@@ -26,10 +26,11 @@ impl Doctor {
             Err(_) => "none: a build with `--features cuda` can use them",
         };
         println!("gpu       {gpu}");
-        let store = Store::open(&self.store)?;
+        let folder = store_folder(self.store.as_deref());
+        let store = Store::open(&folder)?;
         let (keys, free) = (store.keys()?.len(), store.free_bytes()? >> 20);
-        println!("store     {}: {keys} entries, {free} MiB free", self.store);
-        let data = std::env::var("ERSATZ_DATA").unwrap_or_else(|_| "../shared/data".to_owned());
+        println!("store     {folder}: {keys} entries, {free} MiB free");
+        let data = data_folder();
         let found = if Path::new(&data).is_dir() { "found" } else { "absent" };
         println!("data      ERSATZ_DATA = {data}: {found}; the digits are in the program");
         Ok(())

@@ -62,14 +62,14 @@ impl Setting {
             profile: self.profile.clone(),
             overrides,
             sweeps: self.sweep.clone(),
-            data_folder: std::env::var("ERSATZ_DATA").unwrap_or_else(|_| DATA.to_owned()),
+            data_folder: data_folder(),
         };
         let texts = vec![(path.clone(), text.clone())];
         let wrong = |problems| Stop::Wrong(problems, texts.clone());
         let machine = Arc::new(Machine { device: self.device()? });
         let resolved = resolve(&path, &text, &request, &DiskFiles).map_err(&wrong)?;
         let built = build(&resolved, &machine).map_err(&wrong)?;
-        let store = Store::open(self.store_folder())?;
+        let store = Store::open(store_folder(self.store.as_deref()))?;
         let circumstances = Circumstances {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.device.clone(),
@@ -79,14 +79,20 @@ impl Setting {
         Ok(Opened { resolved, built, store, circumstances })
     }
 
-    fn store_folder(&self) -> String {
-        let told = self.store.clone().or_else(|| std::env::var("ERSATZ_CACHE").ok());
-        told.unwrap_or_else(|| STORE.to_owned())
-    }
-
     fn device(&self) -> Result<Device, Problem> {
         device(&self.device)
     }
+}
+
+/// Returns the folder of the artifact store: as told, or from the environment, or the usual one.
+pub(super) fn store_folder(told: Option<&str>) -> String {
+    let told = told.map(str::to_owned).or_else(|| std::env::var("ERSATZ_CACHE").ok());
+    told.unwrap_or_else(|| STORE.to_owned())
+}
+
+/// Returns the folder that `$ERSATZ_DATA` stands for.
+pub(super) fn data_folder() -> String {
+    std::env::var("ERSATZ_DATA").unwrap_or_else(|_| DATA.to_owned())
 }
 
 /// Returns the device of a name.

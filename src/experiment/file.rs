@@ -123,6 +123,8 @@ pub struct Report {
     pub published: String,
     /// Figures by kind.
     pub figures: Vec<FigureKind>,
+    /// What a reader must know, printed under the tables.
+    pub notes: Vec<String>,
 }
 
 /// Which accuracy fills a cell.

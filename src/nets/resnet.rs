@@ -9,7 +9,6 @@
 //! by the fan-out; we follow torchvision everywhere.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Slice, Tensor};
@@ -250,7 +249,7 @@ impl ResNet {
 
     /// Returns the last feature map averaged over the picture, `[n, d]`.
     pub fn features(&self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        let mut x = self.bn1.forward_relu(self.conv1.forward(x), mode);
         if self.pooled {
             let pool = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
             x = max_pool2d(x, pool);
@@ -308,16 +307,18 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let mut out = relu(self.bn1.forward(self.conv1.forward(x.clone()), mode));
-        out = self.bn2.forward(self.conv2.forward(out), mode);
+        let mut out = self.bn1.forward_relu(self.conv1.forward(x.clone()), mode);
+        out = self.conv2.forward(out);
+        let mut last = &self.bn2;
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            out = bn3.forward(conv3.forward(relu(out)), mode);
+            out = conv3.forward(self.bn2.forward_relu(out, mode));
+            last = bn3;
         }
         let shortcut = match &self.downsample {
             Some((conv, bn)) => bn.forward(conv.forward(x), mode),
             None => self.identity(x, out.dims()[1]),
         };
-        relu(out + shortcut)
+        last.forward_add_relu(out, shortcut, mode)
     }
 
     /// Returns `x` itself or, where the shape changes, every second pixel with zeros as new channels.

@@ -11,7 +11,7 @@ use crate::lab::classifiers::predict;
 use crate::lab::images::{Channels, Normalisation};
 use crate::lab::metrics::{Accuracy, Calibration, Logits, accuracy, calibration};
 use crate::nets::classifier::{ClassifierNet, Input};
-use crate::terms::{ClassId, Picture};
+use crate::terms::{ClassId, ClassNames, Picture};
 
 /// The file this stage leaves.
 const RESULT: &str = "evaluation.json";
@@ -29,6 +29,8 @@ pub enum On {
 /// What came of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// The names of the classes, in order.
+    pub classes: ClassNames,
     /// Right answers, overall and per class.
     pub accuracy: Accuracy,
     /// Whether the classifier's confidence is deserved.
@@ -67,7 +69,7 @@ impl Stage for EvaluateStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {
@@ -102,6 +104,7 @@ impl Stage for EvaluateStage {
         let logits = Logits::new(predicted.classes, predicted.logits);
         let truth: Vec<ClassId> = data.examples.iter().map(|example| example.class).collect();
         let evaluation = Evaluation {
+            classes: data.classes.clone(),
             accuracy: accuracy(&logits, &truth),
             calibration: calibration(&logits.softmax(), &truth),
         };

@@ -7,7 +7,7 @@
 //! distribution code, which may change between versions.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 /// A node in the tree of random streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,7 +40,7 @@ fn bars(results: &[Results]) -> Option<Figure> {
         .iter()
         .map(|mix| Group {
             name: heading(mix, &results.cell.experiment.mix[mix]),
-            values: report.rows.iter().map(|row| results.accuracy(row, mix)).collect(),
+            values: report.rows.iter().map(|row| results.plotted(row, mix)).collect(),
             published: match &paper {
                 None => Vec::new(),
                 Some(paper) => report
@@ -75,7 +75,7 @@ fn scale(results: &[Results]) -> Vec<Figure> {
                     if (mix.real > 0.0) != with_real {
                         return None;
                     }
-                    Some(Point { x: mix.synthetic, y: results.accuracy(classifier, name)? })
+                    Some(Point { x: mix.synthetic, y: results.plotted(classifier, name)? })
                 })
                 .collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
@@ -117,16 +117,16 @@ fn per_class(results: &[Results]) -> Option<Figure> {
         let mean = values.iter().sum::<f64>() / n as f64;
         (n > 0).then(|| Estimate { mean, n, ..Estimate::default() })
     };
-    let classes = results.tests.values().next()?.accuracy.per_class.len();
-    let marks = (0..u32::try_from(classes).ok()?)
+    let classes = &results.tests.values().next()?.classes;
+    let marks = classes
+        .ids()
         .filter_map(|class| {
-            let class = ClassId(class);
-            let label = format!("class {}", class.0);
+            let label = classes.name(class).to_owned();
             Some(Mark { label, x: of(&report.baseline, class)?, y: of(fake_only, class)? })
         })
         .collect();
     let axis = |name: &str| Axis {
-        label: format!("top-1, trained on `{name}`"),
+        label: format!("top-1, trained on {name}"),
         unit: Unit::Percent,
         direction: Some(Direction::Higher),
     };
@@ -151,7 +151,7 @@ fn sweep(results: &[Results]) -> Vec<Figure> {
         for mix in &report.columns {
             let points: Vec<Point> = results
                 .iter()
-                .filter_map(|r| Some(Point { x: at(r)?, y: r.accuracy(classifier, mix)? }))
+                .filter_map(|r| Some(Point { x: at(r)?, y: r.plotted(classifier, mix)? }))
                 .collect();
             if points.len() > 1 {
                 curves.push(Curve {

@@ -35,8 +35,8 @@ pub fn document(
         .map(|(cell, nodes)| Results::read(cell, nodes, built, store))
         .collect::<Result<_, _>>()?;
     let first = &resolved.cells[0].experiment;
-    let mut notes: Vec<String> =
-        results.iter().flat_map(|results| results.refused.iter().cloned()).collect();
+    let mut notes = first.report.notes.clone();
+    notes.extend(results.iter().flat_map(|results| results.refused.iter().cloned()));
     notes.extend(tables::protocol_notes(first));
     if let Ok(table) = published(&first.report.published) {
         notes.push(format!("Published values: {}.", table.source()));

@@ -92,6 +92,12 @@ impl Results {
         Some(shown(stats::Estimate::of(&values)?, protocol))
     }
 
+    /// Returns the same without its protocol, for figures: there all accuracies are of one test, whatever
+    /// the name that the training set gives them.
+    pub(super) fn plotted(&self, classifier: &str, mix: &str) -> Option<Estimate> {
+        Some(Estimate { protocol: None, ..self.accuracy(classifier, mix)? })
+    }
+
     /// Returns the difference of two mixes, paired by seed.
     pub(super) fn difference(&self, classifier: &str, mix: &str) -> Option<Estimate> {
         let baseline = &self.cell.experiment.report.baseline;

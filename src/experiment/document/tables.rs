@@ -64,17 +64,20 @@ fn accuracies(results: &[Results]) -> Table {
         .iter()
         .flat_map(|results| {
             results.cell.experiment.report.rows.iter().map(|classifier| Row {
-                labels: axis_labels(results).into_iter().chain([classifier.clone()]).collect(),
+                labels: axis_labels(results)
+                    .into_iter()
+                    .chain([classifier.clone(), net_name(results, classifier)])
+                    .collect(),
                 cells: accuracy_cells(results, classifier, paper.as_ref()),
             })
         })
         .collect();
     let mut row_labels = axis_names(&results[0]);
-    row_labels.push("classifier".to_owned());
+    row_labels.extend(["classifier".to_owned(), "net".to_owned()]);
     Table {
         name: "accuracy".to_owned(),
-        caption: "Accuracy on real test pictures, by training set; `cas` is trained on synthetic \
-                  pictures only, `nas` on real and synthetic ones, `gan-test` is the share of \
+        caption: "Accuracy on real test pictures, by training set. cas: trained on synthetic \
+                  pictures only. nas: trained on real and synthetic ones. gan-test: share of \
                   synthetic pictures that the classifier of real ones recognises."
             .to_owned(),
         interval: INTERVAL.to_owned(),
@@ -82,6 +85,12 @@ fn accuracies(results: &[Results]) -> Table {
         columns,
         rows,
     }
+}
+
+/// Returns what the net of a row really is: a profile may train a small one under a paper's name.
+fn net_name(results: &Results, classifier: &str) -> String {
+    let spec = results.cell.experiment.classifier.get(classifier);
+    spec.and_then(|spec| spec.net.built()).map(|net| net.describe()).unwrap_or_default()
 }
 
 /// Returns the published columns that stand beside ours: mixes and the difference.
@@ -237,9 +246,9 @@ fn verdict(mix: &str, baseline: &str, difference: &Estimate) -> Option<String> {
     let (low, high) = difference.interval()?;
     let points = difference.mean * 100.0;
     let judged = match (low > 0.0, high < 0.0) {
-        (true, _) => "helps",
-        (_, true) => "hurts",
-        _ => "makes no difference that these seeds can show",
+        (true, _) => "a gain",
+        (_, true) => "a loss",
+        _ => "no difference that these seeds can show",
     };
-    Some(format!("`{mix}` {judged} ({points:+.2} points against `{baseline}`)."))
+    Some(format!("{mix} against {baseline}: {points:+.2} points, {judged}."))
 }

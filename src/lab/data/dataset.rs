@@ -126,6 +126,19 @@ fn picture_key(picture: &Picture) -> Key {
     Key::of_bytes(&bytes)
 }
 
+/// Hands the examples to whatever reads burn's data sets, its loaders for instance.
+impl burn_dataset::Dataset<Example> for Dataset {
+    fn get(&self, index: usize) -> Result<Example, burn_dataset::DatasetError> {
+        self.examples.get(index).cloned().ok_or_else(|| {
+            burn_dataset::DatasetError::IndexOutOfBounds { index, len: self.examples.len() }
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.examples.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use crate::terms::{ClassId, Picture, Seed};
 pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
 
 /// What draws the synthetic pictures.
+#[expect(clippy::large_enum_variant, reason = "an experiment holds one of them")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Generator {

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::{Checkpoint, Header, LogLine};
 use super::ema::average;
-use super::optimizer::{Memory, Moment};
+use super::optimizer::{Memory, Moment, Moving};
 use super::prefetch::Prefetch;
 use super::{Keep, Keeper, Recipe, Task};
 use crate::nets::weights::{State, load_state, state_of};
@@ -265,7 +265,9 @@ impl ModuleMapper for Update<'_> {
         }
         if let Some(gradient) = gradient {
             let (recipe, moment) = self.run;
-            recipe.optimizer.update(moment, D, &mut values, &gradient, &mut self.memories[at]);
+            let memory = &mut self.memories[at];
+            let moving = Moving { axes: D, values: &mut values, gradient: &gradient, memory };
+            recipe.optimizer.update(moment, moving);
         }
         if let Some(share) = self.ema_share {
             average(&mut self.averages[at], &values, share);

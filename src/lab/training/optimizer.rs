@@ -104,45 +104,40 @@ pub(super) struct Moment {
     pub(super) gradient_scale: f32,
 }
 
+/// One parameter at an update: its numbers, where they should go, and what is remembered of it.
+pub(super) struct Moving<'a> {
+    pub(super) axes: usize,
+    pub(super) values: &'a mut [f32],
+    pub(super) gradient: &'a [f32],
+    pub(super) memory: &'a mut Memory,
+}
+
 impl Optimizer {
-    /// Moves one parameter of `axes` axes.
-    pub(super) fn update(
-        &self,
-        moment: Moment,
-        axes: usize,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        memory: &mut Memory,
-    ) {
+    /// Moves one parameter.
+    pub(super) fn update(&self, moment: Moment, moving: Moving<'_>) {
         let pulled = |decayed, pull| match decayed {
-            Decayed::Weights if axes < 2 => 0.0,
+            Decayed::Weights if moving.axes < 2 => 0.0,
             _ => pull,
         };
         match self {
             Self::Sgd(rule) => {
                 let decay = pulled(rule.decayed, rule.weight_decay);
-                rule.update(moment, decay as f32, parameter, gradient, memory);
+                rule.update(moment, decay as f32, moving);
             }
             Self::Adamw(rule) => {
                 let decay = pulled(rule.decayed, rule.weight_decay);
-                rule.update(moment, decay, parameter, gradient, memory);
+                rule.update(moment, decay, moving);
             }
         }
     }
 }
 
 impl Sgd {
-    fn update(
-        &self,
-        moment: Moment,
-        decay: f32,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        memory: &mut Memory,
-    ) {
+    fn update(&self, moment: Moment, decay: f32, moving: Moving<'_>) {
+        let Moving { values, gradient, memory, .. } = moving;
         let (rate, momentum) = (moment.rate as f32, self.momentum as f32);
-        memory.first.resize(parameter.len(), 0.0);
-        for ((p, g), v) in parameter.iter_mut().zip(gradient).zip(&mut memory.first) {
+        memory.first.resize(values.len(), 0.0);
+        for ((p, g), v) in values.iter_mut().zip(gradient).zip(&mut memory.first) {
             let g = g * moment.gradient_scale + decay * *p;
             *v = momentum * *v + g; // With v = 0 before the first step this is PyTorch's v = g.
             let direction = if self.nesterov { g + momentum * *v } else { *v };
@@ -152,14 +147,8 @@ impl Sgd {
 }
 
 impl Adamw {
-    fn update(
-        &self,
-        moment: Moment,
-        decay: f64,
-        parameter: &mut [f32],
-        gradient: &[f32],
-        memory: &mut Memory,
-    ) {
+    fn update(&self, moment: Moment, decay: f64, moving: Moving<'_>) {
+        let Moving { values, gradient, memory, .. } = moving;
         let t = i32::try_from(moment.step + 1).expect("fewer than 2^31 steps");
         let (b1, b2) = (self.beta1 as f32, self.beta2 as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -167,10 +156,10 @@ impl Adamw {
         let root = (1.0 - self.beta2.powi(t)).sqrt() as f32;
         let keep = (1.0 - moment.rate * decay) as f32;
         let epsilon = self.epsilon as f32;
-        memory.first.resize(parameter.len(), 0.0);
-        memory.second.resize(parameter.len(), 0.0);
+        memory.first.resize(values.len(), 0.0);
+        memory.second.resize(values.len(), 0.0);
         let memories = memory.first.iter_mut().zip(&mut memory.second);
-        for ((p, g), (m, v)) in parameter.iter_mut().zip(gradient).zip(memories) {
+        for ((p, g), (m, v)) in values.iter_mut().zip(gradient).zip(memories) {
             let g = g * moment.gradient_scale;
             *m = b1 * *m + rest1 * g;
             *v = b2 * *v + rest2 * g * g;

@@ -13,6 +13,7 @@ mod init;
 mod linear;
 mod norm;
 
+pub use super::kernels::silu;
 pub use attention::{attention, join_heads, split_heads};
 pub use conv::{Conv2d, Conv2dSpec};
 pub use embedding::Embedding;

@@ -1,10 +1,13 @@
 //! Normalisation over the batch, over groups of channels, over features.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::module::{batch_norm, batch_norm_train, layer_norm};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
+use burn::tensor::module::layer_norm;
 
 use super::{Init, Mode, Site};
+use crate::nets::kernels::{
+    Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
+};
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance unbiased.
 // DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
@@ -37,25 +40,31 @@ impl BatchNorm2d {
 
     /// Returns the normalised `[n, channels, h, w]`.
     pub fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        match mode {
-            Mode::Train => self.train_forward(x),
-            Mode::Evaluate => batch_norm(
-                x,
-                self.weight.val(),
-                self.bias.val(),
-                self.running_mean.value_sync(),
-                self.running_var.value_sync(),
-                Self::EPSILON,
-            ),
-        }
+        self.run(x, mode, Finish::Identity)
     }
 
-    fn train_forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Returns the ReLU of the normalised `[n, channels, h, w]`.
+    pub fn forward_relu(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        self.run(x, mode, Finish::Relu)
+    }
+
+    /// Returns the ReLU of the normalised `[n, channels, h, w]` plus a shortcut of the same shape.
+    pub fn forward_add_relu(&self, x: Tensor<4>, shortcut: Tensor<4>, mode: Mode) -> Tensor<4> {
+        self.run(x, mode, Finish::AddRelu(shortcut))
+    }
+
+    fn run(&self, x: Tensor<4>, mode: Mode, finish: Finish) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let affine = Affine { weight, bias, epsilon: Self::EPSILON };
+        if mode == Mode::Evaluate {
+            let known = [self.running_mean.value_sync(), self.running_var.value_sync()];
+            return batch_norm(x, known, affine, finish);
+        }
         let [n, _, h, w] = x.dims();
         let count = (n * h * w) as f64;
-        let out = batch_norm_train(x, self.weight.val(), self.bias.val(), Self::EPSILON);
-        let unbiased = out.variance.detach() * (count / (count - 1.0).max(1.0));
-        move_towards(&self.running_mean, out.mean.detach(), Self::MOMENTUM);
+        let out = batch_norm_train(x, affine, finish);
+        let unbiased = out.variance * (count / (count - 1.0).max(1.0));
+        move_towards(&self.running_mean, out.mean, Self::MOMENTUM);
         move_towards(&self.running_var, unbiased, Self::MOMENTUM);
         out.output
     }
@@ -95,21 +104,18 @@ impl GroupNorm {
 
     /// Returns the normalised `[n, channels, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, c, h, w] = x.dims();
-        // Each (picture, group) is one "channel" of a batch of one: burn records batch norm as one
-        // node with an analytic backward pass, where its group norm is a chain of a dozen.
-        let rows = n * self.groups;
-        let flat: Tensor<3> = x.reshape([1, rows, c / self.groups * h * w]);
-        let (one, zero) = unit(rows, &flat.device());
-        let normal = batch_norm_train(flat, one, zero, self.epsilon).output;
-        let weight = self.weight.val().reshape([1, c, 1, 1]);
-        let bias = self.bias.val().reshape([1, c, 1, 1]);
-        normal.reshape([n, c, h, w]) * weight + bias
+        self.run(x, Activation::Identity)
     }
-}
 
-fn unit(rows: usize, device: &Device) -> (Tensor<1>, Tensor<1>) {
-    (Tensor::ones([rows], device), Tensor::zeros([rows], device))
+    /// Returns the SiLU of the normalised `[n, channels, h, w]`.
+    pub fn forward_silu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Activation::Silu)
+    }
+
+    fn run(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let grouping = Grouping { groups: self.groups, epsilon: self.epsilon, activation };
+        group_norm(x, self.weight.val(), self.bias.val(), grouping)
+    }
 }
 
 /// Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450), as `torch.nn.LayerNorm`.
@@ -142,6 +148,7 @@ impl LayerNorm {
 mod tests {
     use super::*;
     use crate::terms::Seed;
+    use burn::tensor::Device;
 
     #[test]
     fn statistics_move_for_every_thread() {

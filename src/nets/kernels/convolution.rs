@@ -6,16 +6,15 @@
 //! 0.22.1 computes the weight gradient as a convolution with the output gradient as its kernel, which
 //! costs several times more.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::{Autodiff, Flex};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 use rayon::prelude::*;
 
-use super::flex::{Host, Taken, flex_tensor, take};
+use super::flex::{Host, Operands, flex_tensor, take};
 use super::gemm::{Matrix, Target, multiply};
 
 /// Output pixels per chunk: wide enough for a matrix product, small enough for the cache.
@@ -42,33 +41,20 @@ pub fn conv2d(
     bias: Option<Tensor<1>>,
     geometry: Geometry,
 ) -> Tensor<4> {
-    let bias_taken = bias.as_ref().map(take);
-    match (take(&x), take(&weight), bias_taken, geometry.groups) {
-        (Some(Taken::Plain(x)), Some(Taken::Plain(w)), None | Some(Some(Taken::Plain(_))), 1) => {
-            let bias = match bias.as_ref().and_then(take) {
-                Some(Taken::Plain(b)) => Some(Host::new(b)),
-                _ => None,
-            };
-            let out = forward(&Host::new(x), &Host::new(w), bias.as_ref(), geometry);
-            Tensor::from_primitive::<Flex>(out)
-        }
-        (Some(Taken::Tracked(x)), Some(Taken::Tracked(w)), None, 1) => {
-            let state =
-                (Host::new(x.primitive().clone()), Host::new(w.primitive().clone()), geometry);
-            let out = forward(&state.0, &state.1, None, geometry);
-            let out = record([x.node(), w.node()], state, out);
-            Tensor::from_primitive::<Autodiff<Flex>>(out)
-        }
-        (Some(Taken::Tracked(x)), Some(Taken::Tracked(w)), Some(Some(Taken::Tracked(b))), 1) => {
-            let state =
-                (Host::new(x.primitive().clone()), Host::new(w.primitive().clone()), geometry);
-            let shift = Host::new(b.primitive().clone());
-            let out = forward(&state.0, &state.1, Some(&shift), geometry);
-            let out = record([x.node(), w.node(), b.node()], state, out);
-            Tensor::from_primitive::<Autodiff<Flex>>(out)
-        }
-        _ => plain(x, weight, bias, geometry),
+    if geometry.groups != 1 {
+        return plain(x, weight, bias, geometry);
     }
+    let done = match &bias {
+        None => Operands::new([take(&x), take(&weight)]).map(|it| run(it, geometry)),
+        Some(b) => Operands::new([take(&x), take(&weight), take(b)]).map(|it| run(it, geometry)),
+    };
+    done.unwrap_or_else(|| plain(x, weight, bias, geometry))
+}
+
+fn run<const N: usize>(operands: Operands<N>, geometry: Geometry) -> Tensor<4> {
+    let [x, weight] = [0, 1].map(|i| operands.hosts[i].clone());
+    let out = forward(&x, &weight, operands.hosts.get(2), geometry);
+    operands.output(Convolution, (x, weight, geometry), out)
 }
 
 /// The same by burn's own operator.
@@ -84,16 +70,6 @@ fn plain(
 }
 
 type State = (Host, Host, Geometry);
-type Node = burn::backend::autodiff::ops::NodeGuard;
-type Tracked = <Autodiff<Flex> as burn::backend::BackendTypes>::FloatTensorPrimitive;
-
-fn record<const N: usize>(nodes: [Node; N], state: State, out: burn_flex::FlexTensor) -> Tracked {
-    match Convolution.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(state, out),
-        OpsKind::UnTracked(prep) => prep.finish(out),
-    }
-}
-
 #[derive(Debug)]
 struct Convolution;
 

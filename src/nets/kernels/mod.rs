@@ -3,10 +3,21 @@
 //!
 //! Each operator equals the plain burn operator (a law, over random shapes), and its numbers do not
 //! depend on the number of threads: work is cut by shape alone, and partial sums are added in order.
-#![expect(unsafe_code, reason = "matrix products take raw pointers")]
+#![expect(unsafe_code, reason = "matrix products take raw pointers; vector units are asked for")]
 
+mod batch_norm;
+mod channels;
 mod convolution;
 mod flex;
 mod gemm;
+mod group_norm;
+mod silu;
+mod vector;
 
+#[cfg(test)]
+mod laws;
+
+pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
 pub use convolution::{Geometry, conv2d};
+pub use group_norm::{Activation, Grouping, group_norm};
+pub use silu::silu;

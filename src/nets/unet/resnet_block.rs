@@ -2,10 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::silu;
 
 use super::config::{TimeScaleShift, UNetConfig};
-use crate::nets::blocks::{Conv2d, Conv2dSpec, GroupNorm, Linear, Site};
+use crate::nets::blocks::{Conv2d, Conv2dSpec, GroupNorm, Linear, Site, silu};
 
 /// Two normalised convolutions around the place where the time vector enters, plus a shortcut.
 #[derive(Module, Debug)]
@@ -53,18 +52,18 @@ impl ResnetBlock {
     /// `time` is the time vector `[n, features]` after its SiLU, which is the same for all blocks
     /// of a net and therefore taken once outside.
     pub fn forward(&self, x: Tensor<4>, time: Tensor<2>) -> Tensor<4> {
-        let hidden = self.conv1.forward(silu(self.norm1.forward(x.clone())));
+        let hidden = self.conv1.forward(self.norm1.forward_silu(x.clone()));
         let time = self.time_emb_proj.forward(time);
         let [n, modulated] = time.dims();
         let time = time.reshape([n, modulated, 1, 1]);
         let hidden = match self.modulation {
-            TimeScaleShift::Default => self.norm2.forward(hidden + time),
+            TimeScaleShift::Default => self.norm2.forward_silu(hidden + time),
             TimeScaleShift::ScaleShift => {
                 let [scale, shift] = halves(time, 1);
-                self.norm2.forward(hidden) * (scale + 1.0) + shift
+                silu(self.norm2.forward(hidden) * (scale + 1.0) + shift)
             }
         };
-        let hidden = self.conv2.forward(silu(hidden));
+        let hidden = self.conv2.forward(hidden);
         let shortcut = match &self.conv_shortcut {
             Some(conv) => conv.forward(x),
             None => x,

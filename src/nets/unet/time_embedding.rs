@@ -4,11 +4,10 @@
 //! `diffusers` adds: the order of sine and cosine, and the shift of the frequencies.
 
 use burn::module::Module;
-use burn::tensor::activation::silu;
 use burn::tensor::{Tensor, TensorData};
 
 use super::config::UNetConfig;
-use crate::nets::blocks::{Linear, Site};
+use crate::nets::blocks::{Linear, Site, silu};
 
 /// The fixed part: `features` sinusoids of a number, as `diffusers.models.embeddings.Timesteps`.
 #[derive(Clone, Copy, Debug)]

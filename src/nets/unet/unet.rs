@@ -1,13 +1,12 @@
 //! The whole net, as `diffusers.UNet2DConditionModel`.
 
 use burn::module::Module;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::blocks::{Attending, BlockSpec, DownBlock, MidBlock, Steering, UpBlock};
 use super::config::{ClassEmbedType, DownBlockType, MidBlockType, UNetConfig, UpBlockType};
 use super::time_embedding::{Sinusoids, TimestepEmbedding};
-use crate::nets::blocks::{Conv2d, Conv2dSpec, Embedding, GroupNorm, Site};
+use crate::nets::blocks::{Conv2d, Conv2dSpec, Embedding, GroupNorm, Site, silu};
 use crate::nets::weights::{Mismatch, State, load_state};
 use crate::terms::Seed;
 
@@ -132,7 +131,7 @@ impl UNet {
         for block in &self.up_blocks {
             x = block.forward(x, &steering, &mut skips);
         }
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        self.conv_out.forward(self.conv_norm_out.forward_silu(x))
     }
 
     fn time_vector(&self, timesteps: Tensor<1>, condition: &Condition) -> Tensor<2> {

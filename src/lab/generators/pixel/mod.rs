@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::diffusion::{Cosine, Prediction, Sampler, Schedule, Weighting};
-use crate::lab::training::Recipe;
+use crate::lab::training::{Adamw, Ema, LearningRate, Optimizer, Recipe};
 
 pub use artist::PixelArtist;
 pub use net::PixelNet;
@@ -79,7 +79,13 @@ impl Default for PixelTraining {
             weighting: Weighting::default(),
             condition_dropout: 0.1,
             flip: false,
-            recipe: Recipe::default(),
+            recipe: Recipe {
+                optimizer: Optimizer::Adamw(Adamw::default()),
+                learning_rate: LearningRate { peak: 1e-3, warmup_steps: 100, ..Default::default() },
+                clip_norm: Some(1.0),
+                ema: Some(Ema::default()),
+                ..Recipe::default()
+            },
         }
     }
 }

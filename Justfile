@@ -1,0 +1,43 @@
+# Short names for what is typed often. `just` is a convenience: each recipe is plain cargo.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Runs an experiment and writes its report: `just exp table3`, `just exp quickstart small`.
+exp NAME PROFILE="tiny":
+    cargo run --release -- run {{NAME}} --profile {{PROFILE}}
+
+# Runs all tests: no network, no GPU, no Python.
+test:
+    cargo test
+
+# Checks what a reviewer need not: form, lints, tests, links in the documentation.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    cargo test
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# Makes the committed reports of the `tiny` profile again.
+report:
+    cargo run --release -- run quickstart --profile tiny
+    cargo run --release -- run table3 --profile tiny
+
+# Needs Python and a package registry. Pillow 13 scales in another order: `just golden images/resize "pillow<13"`.
+# Makes golden numbers again with the reference implementations: `just golden metrics`.
+golden ROOM PILLOW="pillow":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    venv="$PWD/target/golden-venv"
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet numpy scipy scikit-learn torch torchvision torchmetrics torch-fidelity \
+        timm diffusers prdc safetensors pyarrow "{{PILLOW}}"
+    find "tests/golden/{{ROOM}}" -name make.py | sort | while read -r script; do
+        echo "$script"
+        (cd "$(dirname "$script")" && "$venv/bin/python" make.py)
+    done
+
+# Measures speed.
+bench:
+    cargo bench
