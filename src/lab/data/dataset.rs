@@ -129,9 +129,7 @@ fn picture_key(picture: &Picture) -> Key {
 /// Hands the examples to whatever reads burn's data sets, its loaders for instance.
 impl burn_dataset::Dataset<Example> for Dataset {
     fn get(&self, index: usize) -> Result<Example, burn_dataset::DatasetError> {
-        self.examples.get(index).cloned().ok_or_else(|| {
-            burn_dataset::DatasetError::IndexOutOfBounds { index, len: self.examples.len() }
-        })
+        Ok(self.examples[index].clone())
     }
 
     fn len(&self) -> usize {
@@ -200,5 +198,23 @@ mod tests {
         other.classes = ClassNames::new(["cat", "eel", "dog"]);
         let mismatch = base.concat(&other).unwrap_err();
         assert_eq!(mismatch.moved, [("dog".to_owned(), 1, 2), ("eel".to_owned(), 2, 1)]);
+    }
+
+    #[test]
+    fn burn_reads_it_as_one_of_its_own() {
+        use burn_dataset::Dataset as _;
+        use burn_dataset::transform::PartialDataset;
+
+        let classes = ClassNames::new(["a"]);
+        let one = |i: u8| Example {
+            id: i.to_string(),
+            class: ClassId(0),
+            origin: Origin::Real,
+            picture: Arc::new(Picture::filled(1, 1, [i; 3])),
+        };
+        let data = Dataset::new(classes, (0..5).map(one).collect());
+        let part = PartialDataset::new(data, 2, 4);
+        let ids: Vec<_> = (0..part.len()).map(|i| part.get(i).unwrap().id).collect();
+        assert_eq!(ids, ["2", "3"]);
     }
 }
