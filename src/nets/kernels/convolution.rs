@@ -1,10 +1,11 @@
-//! Two-dimensional convolution by patches and matrix products ("im2col").
+//! Two-dimensional convolution by matrix products.
 //!
-//! Pictures are taken in chunks of about [`COLUMNS`] output pixels. The patches of a chunk become the
-//! columns of a matrix `[k, columns]` with `k = inputs * kernel * kernel`; then forward is `W * patches`,
-//! the weight gradient `dY * patches^T`, and the input gradient `W^T * dY` scattered back. burn-flex
-//! 0.22.1 computes the weight gradient as a convolution with the output gradient as its kernel, which
-//! costs several times more.
+//! With the shifted planes `S` of a picture ([`shifts`](super::shifts)) and, for every row `ky` of the
+//! kernel, the weights `W[ky]` as a matrix `[outputs, kernel * inputs]`, the output is the sum over `ky`
+//! of `W[ky]` times the window `ky` of `S`. The weight gradient is the sum over pictures of `dY` times
+//! the same windows; the input gradient is, for stride 1, itself a convolution of `dY` with the mirrored
+//! weights. burn-flex 0.22.1 computes the weight gradient as a convolution with the output gradient as
+//! its kernel, which costs several times more.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -14,14 +15,19 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 use rayon::prelude::*;
 
+use super::channels::{channel_totals, narrow};
+use super::dots::{self, Rows, add_dots};
 use super::flex::{Host, Operands, flex_tensor, take};
-use super::gemm::{Matrix, Target, multiply};
-
-/// Output pixels per chunk: wide enough for a matrix product, small enough for the cache.
-const COLUMNS: usize = 512;
+use super::gemm::{Matrix, Target, multiply, multiply_into_window};
+use super::shifts::{Shape, gather, scatter};
+use super::vector::{self, vectorised};
 
 /// Independent partial sums of a weight gradient, whatever the number of threads.
 const LANES: usize = 8;
+
+/// Output pixels that a weight gradient takes together, at least: the end of a sum in a vector costs
+/// about as much as 64 of its pixels.
+const COLUMNS: usize = 512;
 
 /// Step, border and groups of a square convolution.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +59,10 @@ pub fn conv2d(
 
 fn run<const N: usize>(operands: Operands<N>, geometry: Geometry) -> Tensor<4> {
     let [x, weight] = [0, 1].map(|i| operands.hosts[i].clone());
-    let out = forward(&x, &weight, operands.hosts.get(2), geometry);
+    let s = shape(&x, &weight, geometry);
+    let matrices = forward_matrices(weight.numbers(), &s);
+    let out = correlate(x.numbers(), &matrices, operands.hosts.get(2).map(Host::numbers), &s);
+    let out = flex_tensor(out, [s.n, s.outputs, s.out_h, s.out_w]);
     operands.output(Convolution, (x, weight, geometry), out)
 }
 
@@ -69,7 +78,18 @@ fn plain(
     burn::tensor::module::conv2d(x, weight, bias, options)
 }
 
+fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
+    let [n, inputs, h, w] = x.dims();
+    let [outputs, fan, kernel, kernel_w] = weight.dims();
+    assert!(fan == inputs && kernel == kernel_w, "a square kernel over all channels");
+    let Geometry { stride, padding, .. } = geometry;
+    let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+    let (out_h, out_w) = (side(h), side(w));
+    Shape { n, inputs, h, w, outputs, kernel, stride, padding, out_h, out_w }
+}
+
 type State = (Host, Host, Geometry);
+
 #[derive(Debug)]
 struct Convolution;
 
@@ -80,254 +100,188 @@ impl<const N: usize> Backward<Flex, N> for Convolution {
     fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = Host::new(grads.consume::<Flex>(&ops.node));
         let (x, weight, geometry) = &ops.state;
-        let shape = Shape::new(x, weight, *geometry);
+        let s = shape(x, weight, *geometry);
         if let Some(Some(node)) = ops.parents.first() {
-            let dx = input_gradient(weight.numbers(), dy.numbers(), &shape);
+            let dx = input_gradient(weight.numbers(), dy.numbers(), &s);
             grads.register::<Flex>(node.id, flex_tensor(dx, x.dims::<4>()));
         }
         if let Some(Some(node)) = ops.parents.get(1) {
-            let dw = weight_gradient(x.numbers(), dy.numbers(), &shape);
+            let dw = weight_gradient(x.numbers(), dy.numbers(), &s);
             grads.register::<Flex>(node.id, flex_tensor(dw, weight.dims::<4>()));
         }
         if let Some(Some(node)) = ops.parents.get(2) {
-            let db = bias_gradient(dy.numbers(), &shape);
-            grads.register::<Flex>(node.id, flex_tensor(db, [shape.outputs]));
+            let db = bias_gradient(dy.numbers(), &s);
+            grads.register::<Flex>(node.id, flex_tensor(db, [s.outputs]));
         }
     }
 }
 
-/// All sizes of one convolution.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    n: usize,
-    inputs: usize,
-    h: usize,
-    w: usize,
-    outputs: usize,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-    out_h: usize,
-    out_w: usize,
+/// Returns the weights as `kernel` matrices `[outputs, kernel * inputs]`.
+fn forward_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
+    let (kernel, inputs) = (s.kernel, s.inputs);
+    let mut matrices = vec![0.0; weight.len()];
+    for (i, kernel_rows) in weight.chunks_exact(kernel * kernel).enumerate() {
+        let (output, input) = (i / inputs, i % inputs);
+        for (tap, number) in kernel_rows.iter().enumerate() {
+            let (ky, kx) = (tap / kernel, tap % kernel);
+            matrices[((ky * s.outputs + output) * kernel + kx) * inputs + input] = *number;
+        }
+    }
+    matrices
 }
 
-impl Shape {
-    fn new(x: &Host, weight: &Host, geometry: Geometry) -> Self {
-        let [n, inputs, h, w] = x.dims();
-        let [outputs, fan, kernel, kernel_w] = weight.dims();
-        assert!(fan == inputs && kernel == kernel_w, "a square kernel over all channels");
-        let Geometry { stride, padding, .. } = geometry;
-        let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
-        let (out_h, out_w) = (side(h), side(w));
-        Self { n, inputs, h, w, outputs, kernel, stride, padding, out_h, out_w }
+/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kernel * outputs]` each.
+fn mirrored_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
+    let (kernel, inputs, outputs) = (s.kernel, s.inputs, s.outputs);
+    let mut matrices = vec![0.0; weight.len()];
+    for (i, kernel_rows) in weight.chunks_exact(kernel * kernel).enumerate() {
+        let (output, input) = (i / inputs, i % inputs);
+        for (tap, number) in kernel_rows.iter().rev().enumerate() {
+            let (ky, kx) = (tap / kernel, tap % kernel);
+            matrices[((ky * inputs + input) * kernel + kx) * outputs + output] = *number;
+        }
     }
-
-    /// Numbers of a patch.
-    fn k(&self) -> usize {
-        self.inputs * self.kernel * self.kernel
-    }
-
-    /// Numbers of an input picture.
-    fn input(&self) -> usize {
-        self.inputs * self.h * self.w
-    }
-
-    /// Output pixels of a picture.
-    fn pixels(&self) -> usize {
-        self.out_h * self.out_w
-    }
-
-    /// Pictures of a chunk.
-    fn chunk(&self) -> usize {
-        (COLUMNS / self.pixels()).clamp(1, self.n)
-    }
-
-    /// For each output column: the range of outputs whose input column `o * stride + tap - padding`
-    /// lies inside `0..size`.
-    fn inside(&self, tap: usize, size: usize, outs: usize) -> std::ops::Range<usize> {
-        let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
-        let last = (size + self.padding).saturating_sub(tap).div_ceil(self.stride).min(outs);
-        first.min(last)..last
-    }
+    matrices
 }
 
-fn forward(
-    x: &Host,
-    weight: &Host,
-    bias: Option<&Host>,
-    geometry: Geometry,
-) -> burn_flex::FlexTensor {
-    let s = Shape::new(x, weight, geometry);
-    let (pixels, chunk) = (s.pixels(), s.chunk());
-    let mut out = vec![0.0_f32; s.n * s.outputs * pixels];
-    out.par_chunks_mut(chunk * s.outputs * pixels)
-        .zip(x.numbers().par_chunks(chunk * s.input()))
-        .for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(patches, product), (out, x)| {
-                let columns = gather_patches(x, &s, patches);
-                product.resize(s.outputs * columns, 0.0);
-                let a = Matrix::new(weight.numbers(), s.outputs, s.k());
-                multiply(a, Matrix::new(patches, s.k(), columns), product, Target::Replace);
-                scatter_rows(product, bias.map(Host::numbers), &s, out);
-            },
-        );
-    flex_tensor(out, [s.n, s.outputs, s.out_h, s.out_w])
-}
-
-fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    let size = s.outputs * s.k();
-    let (x_chunk, dy_chunk) = (s.chunk() * s.input(), s.chunk() * s.outputs * s.pixels());
-    let chunks = s.n.div_ceil(s.chunk());
-    let per_lane = chunks.div_ceil(LANES);
-    let lanes: Vec<Vec<f32>> = (0..chunks.div_ceil(per_lane))
-        .into_par_iter()
-        .map(|lane| {
-            let mut sum = vec![0.0_f32; size];
-            let (mut patches, mut rows) = (Vec::new(), Vec::new());
-            let part = |all: usize, step: usize| {
-                (lane * per_lane * step).min(all)..((lane + 1) * per_lane * step).min(all)
-            };
-            let xs = x[part(x.len(), x_chunk)].chunks(x_chunk);
-            let dys = dy[part(dy.len(), dy_chunk)].chunks(dy_chunk);
-            for (x, dy) in xs.zip(dys) {
-                let columns = gather_patches(x, s, &mut patches);
-                gather_rows(dy, s, &mut rows);
-                let a = Matrix::new(&rows, s.outputs, columns);
-                let b = Matrix::new(&patches, s.k(), columns).transposed();
-                multiply(a, b, &mut sum, Target::Add);
-            }
-            sum
-        })
-        .collect();
-    add_in_order(lanes, size)
-}
-
-fn add_in_order(lanes: Vec<Vec<f32>>, size: usize) -> Vec<f32> {
-    let mut lanes = lanes.into_iter();
-    let mut total = lanes.next().unwrap_or_else(|| vec![0.0; size]);
-    for lane in lanes {
-        total.iter_mut().zip(&lane).for_each(|(t, l)| *t += l);
-    }
-    total
+/// Returns the convolution of all pictures with the weights in matrices.
+fn correlate(x: &[f32], matrices: &[f32], bias: Option<&[f32]>, s: &Shape) -> Vec<f32> {
+    let mut out = vec![0.0_f32; s.n * s.output()];
+    let pictures = out.par_chunks_mut(s.output()).zip(x.par_chunks(s.input()));
+    pictures.for_each_init(Vec::new, |planes, (out, x)| {
+        let planes: &[f32] = if s.is_pointwise() {
+            x
+        } else {
+            planes.resize(s.planes() * s.plane(), 0.0);
+            gather(x, s, planes);
+            planes
+        };
+        if let Some(bias) = bias {
+            out.chunks_mut(s.pixels()).zip(bias).for_each(|(row, bias)| row.fill(*bias));
+        }
+        for (ky, matrix) in matrices.chunks_exact(s.outputs * s.planes()).enumerate() {
+            let first = ky == 0 && bias.is_none();
+            let target = if first { Target::Replace } else { Target::Add };
+            let a = Matrix::new(matrix, s.outputs, s.planes());
+            let window = &planes[s.window(ky)..];
+            let b = Matrix::window(window, s.planes(), s.pixels(), s.plane());
+            multiply(a, b, out, target);
+        }
+    });
+    out
 }
 
 fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
+    if s.stride != 1 || s.padding >= s.kernel {
+        return strided_input_gradient(weight, dy, s);
+    }
+    let mirrored = Shape {
+        inputs: s.outputs,
+        h: s.out_h,
+        w: s.out_w,
+        outputs: s.inputs,
+        padding: s.kernel - 1 - s.padding,
+        out_h: s.h,
+        out_w: s.w,
+        ..*s
+    };
+    correlate(dy, &mirrored_matrices(weight, s), None, &mirrored)
+}
+
+/// The gradient of the windows, `W[ky]^T dY`, added up in the planes and then in the picture.
+fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
+    let matrices = forward_matrices(weight, s);
     let mut dx = vec![0.0_f32; s.n * s.input()];
-    dx.par_chunks_mut(s.chunk() * s.input())
-        .zip(dy.par_chunks(s.chunk() * s.outputs * s.pixels()))
-        .for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(rows, patches), (dx, dy)| {
-                let columns = gather_rows(dy, s, rows);
-                patches.resize(s.k() * columns, 0.0);
-                let a = Matrix::new(weight, s.outputs, s.k()).transposed();
-                multiply(a, Matrix::new(rows, s.outputs, columns), patches, Target::Replace);
-                scatter_patches(patches, s, dx);
-            },
-        );
+    let pictures = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
+    pictures.for_each_init(Vec::new, |planes, (dx, dy)| {
+        planes.clear();
+        planes.resize(s.planes() * s.plane(), 0.0);
+        let dy = Matrix::new(dy, s.outputs, s.pixels());
+        for (ky, matrix) in matrices.chunks_exact(s.outputs * s.planes()).enumerate() {
+            let a = Matrix::new(matrix, s.outputs, s.planes()).transposed();
+            let window = &mut planes[s.window(ky)..];
+            multiply_into_window(a, dy, window, s.plane(), Target::Add);
+        }
+        scatter(planes, s, dx);
+    });
     dx
 }
 
+fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
+    let per_lane = s.n.div_ceil(LANES);
+    let lanes: Vec<Vec<f32>> = x
+        .par_chunks(per_lane * s.input())
+        .zip(dy.par_chunks(per_lane * s.output()))
+        .map(|(x, dy)| lane_weight_gradient(x, dy, s))
+        .collect();
+    let mut lanes = lanes.into_iter();
+    let mut total = lanes.next().expect("a batch has a picture");
+    for lane in lanes {
+        total.iter_mut().zip(&lane).for_each(|(t, l)| *t += l);
+    }
+    let mut dw = vec![0.0; total.len()];
+    let (kernel, inputs) = (s.kernel, s.inputs);
+    for (i, kernel_rows) in dw.chunks_exact_mut(kernel * kernel).enumerate() {
+        let (output, input) = (i / inputs, i % inputs);
+        for (tap, number) in kernel_rows.iter_mut().enumerate() {
+            let (ky, kx) = (tap / kernel, tap % kernel);
+            *number = total[((ky * s.outputs + output) * kernel + kx) * inputs + input];
+        }
+    }
+    dw
+}
+
+/// Returns the weight gradient of some pictures, as matrices `[outputs, kernel * inputs]`.
+fn lane_weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
+    let mut sum = vec![0.0_f32; s.kernel * s.outputs * s.planes()];
+    let pictures = COLUMNS.div_ceil(s.pixels()).min(x.len() / s.input());
+    // Rows of `dY` end in zeros, so that what stands in the planes behind a window does not count.
+    let columns = s.pixels().next_multiple_of(dots::LANES);
+    let dy_step = s.outputs.next_multiple_of(dots::TILE) * columns;
+    let planes_step = s.planes().next_multiple_of(dots::TILE) * s.plane();
+    let mut dy_rows = vec![0.0; pictures * dy_step];
+    let mut planes = vec![0.0; pictures * planes_step + dots::LANES];
+    for (x, dy) in x.chunks(pictures * s.input()).zip(dy.chunks(pictures * s.output())) {
+        for (target, picture) in planes.chunks_mut(planes_step).zip(x.chunks(s.input())) {
+            gather(picture, s, &mut target[..s.planes() * s.plane()]);
+        }
+        for (target, picture) in dy_rows.chunks_mut(dy_step).zip(dy.chunks(s.output())) {
+            let rows = target.chunks_mut(columns).zip(picture.chunks(s.pixels()));
+            rows.for_each(|(target, row)| target[..s.pixels()].copy_from_slice(row));
+        }
+        let a =
+            Rows { numbers: &dy_rows, count: s.outputs, row_step: columns, picture_step: dy_step };
+        for (ky, sum) in sum.chunks_mut(s.outputs * s.planes()).enumerate() {
+            let b = Rows {
+                numbers: &planes[s.window(ky)..],
+                count: s.planes(),
+                row_step: s.plane(),
+                picture_step: planes_step,
+            };
+            add_dots(a, b, x.len() / s.input(), columns, sum);
+        }
+    }
+    sum
+}
+
 fn bias_gradient(dy: &[f32], s: &Shape) -> Vec<f32> {
-    let mut sums = vec![0.0_f64; s.outputs];
-    for picture in dy.chunks(s.outputs * s.pixels()) {
-        for (sum, row) in sums.iter_mut().zip(picture.chunks(s.pixels())) {
-            *sum += f64::from(row.iter().sum::<f32>());
-        }
-    }
-    sums.into_iter().map(|sum| sum as f32).collect()
+    let mut sums = vec![[0.0; 2]; s.n * s.outputs];
+    sums.par_chunks_mut(s.outputs)
+        .zip(dy.par_chunks(s.output()))
+        .for_each(|(sums, dy)| row_sums(dy, sums));
+    let [db, _] = channel_totals(&sums, s.outputs);
+    narrow(db)
 }
 
-/// Writes the patches of some pictures as columns `[k, pictures * pixels]`; returns how many.
-fn gather_patches(x: &[f32], s: &Shape, patches: &mut Vec<f32>) -> usize {
-    let pictures = x.len() / s.input();
-    let columns = pictures * s.pixels();
-    patches.resize(s.k() * columns, 0.0);
-    visit_rows(s, pictures, |from, at, cols, length| {
-        let row = &mut patches[at..at + s.out_w];
-        row[..cols.start].fill(0.0);
-        row[cols.end..].fill(0.0);
-        match from {
-            None => row.fill(0.0),
-            Some(from) if s.stride == 1 => {
-                row[cols].copy_from_slice(&x[from..from + length]);
-            }
-            Some(from) => {
-                let taken = x[from..].iter().step_by(s.stride);
-                row[cols].iter_mut().zip(taken).for_each(|(to, value)| *to = *value);
-            }
-        }
-    });
-    columns
-}
-
-/// Adds columns back to the pictures they were taken from.
-fn scatter_patches(patches: &[f32], s: &Shape, dx: &mut [f32]) {
-    let pictures = dx.len() / s.input();
-    visit_rows(s, pictures, |from, at, cols, _| {
-        let Some(from) = from else { return };
-        let row = &patches[at..at + s.out_w][cols];
-        let targets = dx[from..].iter_mut().step_by(s.stride);
-        targets.zip(row).for_each(|(to, value)| *to += value);
-    });
-}
-
-/// Calls `visit(first input or none, position of the row among the patches, outputs inside, count)` for
-/// every row of every patch plane.
-fn visit_rows(
-    s: &Shape,
-    pictures: usize,
-    mut visit: impl FnMut(Option<usize>, usize, std::ops::Range<usize>, usize),
-) {
-    let columns = pictures * s.pixels();
-    for channel in 0..s.inputs {
-        for tap in 0..s.kernel * s.kernel {
-            let (ky, kx) = (tap / s.kernel, tap % s.kernel);
-            let (rows, cols) = (s.inside(ky, s.h, s.out_h), s.inside(kx, s.w, s.out_w));
-            let plane = (channel * s.kernel * s.kernel + tap) * columns;
-            for picture in 0..pictures {
-                let source = (picture * s.inputs + channel) * s.h * s.w;
-                for oy in 0..s.out_h {
-                    let at = plane + picture * s.pixels() + oy * s.out_w;
-                    let from = (rows.contains(&oy) && !cols.is_empty()).then(|| {
-                        let y = oy * s.stride + ky - s.padding;
-                        let x = cols.start * s.stride + kx - s.padding;
-                        source + y * s.w + x
-                    });
-                    visit(from, at, cols.clone(), cols.len());
-                }
-            }
-        }
+#[inline(always)]
+fn row_sums_loop(dy: &[f32], sums: &mut [[f64; 2]]) {
+    let pixels = dy.len() / sums.len();
+    for (row, sum) in dy.chunks(pixels).zip(sums) {
+        sum[0] = vector::sum(row, |dy| dy);
     }
 }
 
-/// Brings `[pictures, outputs, pixels]` into `[outputs, pictures * pixels]`; returns the columns.
-fn gather_rows(dy: &[f32], s: &Shape, rows: &mut Vec<f32>) -> usize {
-    let (pixels, pictures) = (s.pixels(), dy.len() / (s.outputs * s.pixels()));
-    let columns = pictures * pixels;
-    rows.resize(s.outputs * columns, 0.0);
-    for (picture, part) in dy.chunks(s.outputs * pixels).enumerate() {
-        for (channel, row) in part.chunks(pixels).enumerate() {
-            let at = channel * columns + picture * pixels;
-            rows[at..at + pixels].copy_from_slice(row);
-        }
-    }
-    columns
-}
-
-/// Brings `[outputs, pictures * pixels]` into `[pictures, outputs, pixels]` and adds the bias.
-fn scatter_rows(product: &[f32], bias: Option<&[f32]>, s: &Shape, out: &mut [f32]) {
-    let pixels = s.pixels();
-    let columns = product.len() / s.outputs;
-    for (picture, part) in out.chunks_mut(s.outputs * pixels).enumerate() {
-        for (channel, row) in part.chunks_mut(pixels).enumerate() {
-            let at = channel * columns + picture * pixels;
-            let shift = bias.map_or(0.0, |b| b[channel]);
-            row.iter_mut().zip(&product[at..at + pixels]).for_each(|(to, v)| *to = v + shift);
-        }
-    }
-}
+vectorised!(row_sums = row_sums_loop, (dy: &[f32], sums: &mut [[f64; 2]]));
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,13 @@ impl<'a> Matrix<'a> {
         Self { numbers, rows, columns, row_step: columns, column_step: 1 }
     }
 
+    /// A row-major matrix with other numbers between its rows.
+    pub(super) fn window(numbers: &'a [f32], rows: usize, columns: usize, step: usize) -> Self {
+        let last = (rows - 1) * step + columns;
+        assert!(numbers.len() >= last, "the matrix has all of its numbers");
+        Self { numbers, rows, columns, row_step: step, column_step: 1 }
+    }
+
     /// The same numbers with rows and columns exchanged.
     pub(super) fn transposed(self) -> Self {
         Self {
@@ -40,9 +47,21 @@ pub(super) enum Target {
 
 /// Computes `a * b` into the row-major `out`.
 pub(super) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], target: Target) {
+    multiply_into_window(a, b, out, b.columns, target);
+}
+
+/// Computes `a * b` into rows of `out` that are `step` numbers apart.
+pub(super) fn multiply_into_window(
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    out: &mut [f32],
+    step: usize,
+    target: Target,
+) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner sizes agree");
-    assert!(out.len() >= m * n, "the target holds the product");
+    assert!(n <= step, "rows of the target do not overlap");
+    assert!(m == 0 || out.len() >= (m - 1) * step + n, "the target holds the product");
     let keep = target == Target::Add;
     // SAFETY: `Matrix` and the assertions above keep every access inside the three slices; `out` is
     // borrowed mutably, so it overlaps neither factor.
@@ -53,7 +72,7 @@ pub(super) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], target: Ta
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            step as isize,
             keep,
             a.numbers.as_ptr(),
             a.column_step as isize,

@@ -8,9 +8,11 @@
 mod batch_norm;
 mod channels;
 mod convolution;
+mod dots;
 mod flex;
 mod gemm;
 mod group_norm;
+mod shifts;
 mod silu;
 mod vector;
 
