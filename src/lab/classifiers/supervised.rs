@@ -208,6 +208,9 @@ mod tests {
         }
         assert_ne!(parts(task(2).batch(0)), want[0]);
         assert_ne!(want[0], want[1]);
+        let mixed = |targets: &[f32]| targets.iter().any(|share| *share > 0.001 && *share < 0.999);
+        let some = want.iter().filter(|(_, targets)| mixed(targets)).count();
+        assert!(some > 0 && some < 8, "about half of the batches are mixed, not {some} of 8");
         // An epoch is 2.5 batches: the same picture is seen otherwise in the next one.
         assert_ne!(want[0].0, want[5].0);
     }

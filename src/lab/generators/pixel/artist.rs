@@ -115,6 +115,21 @@ mod tests {
         (0..n).map(order).collect()
     }
 
+    /// Asserts that pictures are the same but for rounding: linear layers sum in another order
+    /// in another batch, which moves a number by some 1e-6 and now and then a level by
+    /// one, where that number lies between two levels.
+    #[track_caller]
+    fn same_but_for_rounding(got: &[Picture], want: &[Picture]) {
+        let levels = |pictures: &[Picture]| -> Vec<u8> {
+            pictures.iter().flat_map(|picture| picture.rgb().to_vec()).collect()
+        };
+        let (got, want) = (levels(got), levels(want));
+        assert_eq!(got.len(), want.len());
+        assert!(got.iter().zip(&want).all(|(g, w)| g.abs_diff(*w) <= 1), "by more than a level");
+        let moved = got.iter().zip(&want).filter(|(g, w)| g != w).count();
+        assert!(moved * 200 <= got.len(), "{moved} of {} levels are others", got.len());
+    }
+
     #[test]
     fn a_picture_is_the_same_in_any_batch() {
         let ddpm = Sampler::Ddpm(Ddpm { steps: 3, ..Ddpm::default() });
@@ -126,12 +141,12 @@ mod tests {
             assert!(want.iter().skip(1).all(|picture| picture != &want[0]), "pictures differ");
             for batch in [1, 3] {
                 let parts = orders.chunks(batch).map(|part| artist.draw(part).unwrap());
-                assert_eq!(parts.collect::<Vec<_>>().concat(), want, "in batches of {batch}");
+                same_but_for_rounding(&parts.collect::<Vec<_>>().concat(), &want);
             }
             let reversed: Vec<Order> = orders.iter().rev().copied().collect();
             let mut got = artist.draw(&reversed).unwrap();
             got.reverse();
-            assert_eq!(got, want);
+            same_but_for_rounding(&got, &want);
         }
     }
 
@@ -166,7 +181,7 @@ mod tests {
             let spec = spec(four_steps(), guidance);
             let artist = artist(&spec);
             let pictures = artist.draw(&orders).unwrap();
-            assert_eq!(pictures, by_hand(&artist, &orders, guidance), "guidance {guidance}");
+            same_but_for_rounding(&pictures, &by_hand(&artist, &orders, guidance));
             pictures
         };
         let (none, off, strong) = (draw(0.0), draw(1.0), draw(8.0));
