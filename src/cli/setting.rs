@@ -21,8 +21,8 @@ const DATA: &str = "../shared/data";
 pub(super) struct Setting {
     /// Name of an experiment (`quickstart`, `table3`) or path of its TOML file
     experiment: String,
-    /// Scale: a profile of the file, or `paper` for the file as it stands [default: `tiny` if the file
-    /// has it]
+    /// Scale: a profile of the file, or `paper` for the file as it stands [default: `tiny` if the
+    /// file has it]
     #[arg(long)]
     profile: Option<String>,
     /// Changes one key: `-o generator.pixel.guidance=1.5`; may be repeated

@@ -1,4 +1,5 @@
-//! Where an experiment file is found: by path, by name under `experiments/`, or in the program itself.
+//! Where an experiment file is found: by path, by name under `experiments/`, or in the program
+//! itself.
 
 use std::path::Path;
 

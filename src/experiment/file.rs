@@ -1,8 +1,8 @@
 //! What an experiment file says.
 //!
-//! Every field has a default, so a file holds only what it cares about; the doc comments here and beside
-//! each spec are the reference page and the JSON schema. Choices are keys (`[generator.pixel]`), unknown
-//! keys are refused.
+//! Every field has a default, so a file holds only what it cares about; the doc comments here and
+//! beside each spec are the reference page and the JSON schema. Choices are keys
+//! (`[generator.pixel]`), unknown keys are refused.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -21,8 +21,8 @@ pub struct Experiment {
     pub title: String,
     /// What the experiment asks, in a few sentences; printed under the headline.
     pub question: String,
-    /// Seeds of the classifiers and, with `draws = "per-seed"`, of the synthetic pictures. Every number of
-    /// the report is a mean over them.
+    /// Seeds of the classifiers and, with `draws = "per-seed"`, of the synthetic pictures. Every
+    /// number of the report is a mean over them.
     #[schemars(length(min = 1))]
     pub seeds: Vec<u64>,
     /// The real pictures.
@@ -41,8 +41,8 @@ pub struct Experiment {
     pub metrics: Metrics,
     /// What the report shows.
     pub report: Report,
-    /// Axes: each key (written as on the command line, `"generator.pixel.guidance"`) takes each of its
-    /// values, and every combination is run.
+    /// Axes: each key (written as on the command line, `"generator.pixel.guidance"`) takes each of
+    /// its values, and every combination is run.
     pub sweep: IndexMap<String, Vec<serde_json::Value>>,
     /// Overlays by name; the one that `--profile` names is laid over the file before anything else.
     pub profile: IndexMap<String, serde_json::Value>,
@@ -96,10 +96,11 @@ pub enum Budget {
 pub struct Metrics {
     /// Which scores.
     pub scores: Vec<Metric>,
-    /// The classifier (by name) whose last features measure them: the one trained on the mix `extractor-mix`
-    /// with the first seed. Empty: the first classifier.
+    /// The classifier (by name) whose last features measure them: the one trained on the mix
+    /// `extractor-mix` with the first seed. Empty: the first classifier.
     pub extractor: String,
-    /// The mix (by name) that the extractor was trained on. Empty: the first that is real pictures only.
+    /// The mix (by name) that the extractor was trained on. Empty: the first that is real pictures
+    /// only.
     pub extractor_mix: String,
 }
 
@@ -113,11 +114,13 @@ pub struct Report {
     pub columns: Vec<String>,
     /// Which accuracy fills the cells.
     pub value: Value,
-    /// The mix whose accuracy is subtracted from that of `difference`, paired by seed. Empty: the first mix.
+    /// The mix whose accuracy is subtracted from that of `difference`, paired by seed. Empty: the
+    /// first mix.
     pub baseline: String,
     /// Mixes (by name) that have a column of differences to the baseline.
     pub difference: Vec<String>,
-    /// Whether the classifiers that learned from the baseline are tested on synthetic pictures (gan-test).
+    /// Whether the classifiers that learned from the baseline are tested on synthetic pictures
+    /// (gan-test).
     pub gan_test: bool,
     /// A table of published numbers to print beside ours: paper and table, as `azizi-2023/table3`.
     pub published: String,

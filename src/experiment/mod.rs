@@ -1,10 +1,10 @@
 //! From TOML to typed specs to a stage graph, and from results to a report.
 //!
-//! In reading order: [`find`] gets the text; `node` is the text with places, `schema` says what may stand
-//! where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is what it means,
-//! `sense` tells what the schema cannot; [`resolve`] goes through them all and gives one [`Cell`] per
-//! combination of swept values. [`build`] makes the graph, [`published`] knows the papers' numbers, and
-//! [`document`] puts the results into a report. Nothing here runs a stage.
+//! In reading order: [`find`] gets the text; `node` is the text with places, `schema` says what may
+//! stand where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is
+//! what it means, `sense` tells what the schema cannot; [`resolve`] goes through them all and gives
+//! one [`Cell`] per combination of swept values. [`build`] makes the graph, [`published`] knows the
+//! papers' numbers, and [`document`] puts the results into a report. Nothing here runs a stage.
 
 mod build;
 mod catalogue;

@@ -45,8 +45,8 @@ impl ClassifierNet {
         }
     }
 
-    /// Returns all that makes the net impossible for these pictures; the source of each problem is the
-    /// key that holds it, such as `vit.patch`.
+    /// Returns all that makes the net impossible for these pictures; the source of each problem is
+    /// the key that holds it, such as `vit.patch`.
     pub fn check(&self, input: Input) -> Vec<Problem> {
         match self {
             Self::ResNet(spec) => check_resnet(spec, input),

@@ -56,9 +56,9 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// The wanted numbers are exact (f64). The case says how much of them torch loses in f32, which is
-    /// some 1e-7, and 1e-4 in gradients through many normalisations over few pixels; we sum in another
-    /// order and may lose ten times that.
+    /// The wanted numbers are exact (f64). The case says how much of them torch loses in f32, which
+    /// is some 1e-7, and 1e-4 in gradients through many normalisations over few pixels; we sum in
+    /// another order and may lose ten times that.
     fn of(case: &Value) -> Self {
         let lost = |part| case["f32"][part].as_f64().unwrap();
         Self { forward: 10.0 * lost("forward"), backward: 10.0 * lost("backward") }

@@ -1,9 +1,10 @@
 //! Architectures in burn; one file is one family. They know no data, no losses, no training.
 //!
-//! In reading order: [`blocks`] are the few layers that all families share, with the parameter names
-//! and shapes of PyTorch; the families follow. Every forward pass takes its [`Mode`] as an argument, so
-//! that "evaluated" never depends on the device a tensor lives on. [`weights`] moves their numbers in and
-//! out of files; [`classifier`] is the choice among the families that name what a picture shows.
+//! In reading order: [`blocks`] are the few layers that all families share, with the parameter
+//! names and shapes of PyTorch; the families follow. Every forward pass takes its [`Mode`] as an
+//! argument, so that "evaluated" never depends on the device a tensor lives on. [`weights`] moves
+//! their numbers in and out of files; [`classifier`] is the choice among the families that name
+//! what a picture shows.
 
 pub mod blocks;
 pub mod classifier;

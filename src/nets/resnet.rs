@@ -1,12 +1,12 @@
 //! Residual networks.
 //!
-//! He et al. 2016, arXiv:1512.03385: Table 1 for ImageNet, section 4.2 for CIFAR. Parameter names and
-//! initialisation are those of torchvision's `models/resnet.py` (0.29): `conv1`, `bn1`, `layer1` to
-//! `layer4`, `downsample.0` and `.1`, `fc`.
+//! He et al. 2016, arXiv:1512.03385: Table 1 for ImageNet, section 4.2 for CIFAR. Parameter names
+//! and initialisation are those of torchvision's `models/resnet.py` (0.29): `conv1`, `bn1`,
+//! `layer1` to `layer4`, `downsample.0` and `.1`, `fc`.
 //!
 //! DIFFERS: the paper strides in the first 1x1 convolution of a bottleneck, torchvision in the 3x3
-//! ("v1.5"); we follow torchvision. The paper initialises by the fan-in (its reference 13), torchvision
-//! by the fan-out; we follow torchvision everywhere.
+//! ("v1.5"); we follow torchvision. The paper initialises by the fan-in (its reference 13),
+//! torchvision by the fan-out; we follow torchvision everywhere.
 
 use burn::module::Module;
 use burn::tensor::module::max_pool2d;
@@ -118,7 +118,8 @@ impl ResNetFamily {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
-    /// A 7x7 convolution of stride 2 and a 3x3 max-pool of stride 2, for pictures of about 224 pixels.
+    /// A 7x7 convolution of stride 2 and a 3x3 max-pool of stride 2, for pictures of about 224
+    /// pixels.
     Imagenet,
     /// A 3x3 convolution of stride 1 and no pool, for pictures of about 32 pixels.
     Cifar,
@@ -128,15 +129,15 @@ pub enum Stem {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ResNetSpec {
-    /// The member of the family: blocks and their number. `resnet-10` to `resnet-152` are the nets for
-    /// ImageNet (four stages), `resnet-20` to `resnet-56` those for CIFAR (three stages, shortcuts
-    /// without parameters).
+    /// The member of the family: blocks and their number. `resnet-10` to `resnet-152` are the nets
+    /// for ImageNet (four stages), `resnet-20` to `resnet-56` those for CIFAR (three stages,
+    /// shortcuts without parameters).
     pub family: ResNetFamily,
     /// The layers before the first stage. Absent: as the paper has it for the family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stem: Option<Stem>,
-    /// Channels of the first stage; every further stage doubles them. Absent: as the paper has it for
-    /// the family, 64 or, for CIFAR, 16.
+    /// Channels of the first stage; every further stage doubles them. Absent: as the paper has it
+    /// for the family, 64 or, for CIFAR, 16.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub width: Option<usize>,
@@ -158,7 +159,8 @@ impl ResNetSpec {
         stem << (stages.len() - 1)
     }
 
-    /// Returns the family's name and, as suffixes, what differs from the paper: `resnet-18-cifar-w32`.
+    /// Returns the family's name and, as suffixes, what differs from the paper:
+    /// `resnet-18-cifar-w32`.
     pub fn describe(&self) -> String {
         let mut name = self.family.name().to_owned();
         if self.stem() != self.family.stem() {
@@ -321,9 +323,10 @@ impl Block {
         last.forward_add_relu(out, shortcut, mode)
     }
 
-    /// Returns `x` itself or, where the shape changes, every second pixel with zeros as new channels.
-    // DIFFERS: the paper does not say where the new channels go. The authors' Torch code and we put them
-    // last; a popular PyTorch port puts half of them first.
+    /// Returns `x` itself or, where the shape changes, every second pixel with zeros as new
+    /// channels.
+    // DIFFERS: the paper does not say where the new channels go. The authors' Torch code and we put
+    // them last; a popular PyTorch port puts half of them first.
     fn identity(&self, x: Tensor<4>, outputs: usize) -> Tensor<4> {
         if self.stride == 1 {
             return x;

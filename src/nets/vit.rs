@@ -1,9 +1,9 @@
 //! Vision transformers.
 //!
-//! Dosovitskiy et al. 2021, arXiv:2010.11929 (section 3.1, Table 1); the sizes Ti and S are those of
-//! `DeiT`, Touvron et al. 2021, arXiv:2012.12877 (Table 1). Parameter names and initialisation are those
-//! of timm's `vision_transformer.py` (1.0.31): a class token, a learned position embedding, layers
-//! normalised before attention and before the perceptron.
+//! Dosovitskiy et al. 2021, arXiv:2010.11929 (section 3.1, Table 1); the sizes Ti and S are those
+//! of `DeiT`, Touvron et al. 2021, arXiv:2012.12877 (Table 1). Parameter names and initialisation
+//! are those of timm's `vision_transformer.py` (1.0.31): a class token, a learned position
+//! embedding, layers normalised before attention and before the perceptron.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;

@@ -1,4 +1,5 @@
-//! A data set in one file: the length of a JSON header (8 bytes, little endian), the header, the pixels.
+//! A data set in one file: the length of a JSON header (8 bytes, little endian), the header, the
+//! pixels.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Synthetic pictures, drawn shard by shard.
 //!
-//! A stage draws one copy of the class histogram of the real training set: as many pictures of each class
-//! as there are real ones. Copies are nested: copies 0 and 1 together are the "2 x synthetic" set, and
-//! asking for one more copy draws that one alone. Pictures are ordered round by round over the classes, so
-//! that any front part is balanced.
+//! A stage draws one copy of the class histogram of the real training set: as many pictures of each
+//! class as there are real ones. Copies are nested: copies 0 and 1 together are the "2 x synthetic"
+//! set, and asking for one more copy draws that one alone. Pictures are ordered round by round over
+//! the classes, so that any front part is balanced.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! A key is BLAKE3 over stage kind, stage version, spec and input keys, in an encoding of our own:
 //! every value starts with a tag byte, every string, list and map with its length (64-bit little
-//! endian), maps are sorted by key, numbers are written by their bits. So `["ab"]` and `["a", "b"]`,
-//! `{}` and `[]`, `1` and `1.0` and `"1"` never meet.
+//! endian), maps are sorted by key, numbers are written by their bits. So `["ab"]` and
+//! `["a", "b"]`, `{}` and `[]`, `1` and `1.0` and `"1"` never meet.
 
 use std::fmt;
 

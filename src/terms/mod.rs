@@ -1,9 +1,9 @@
 //! Plain words that every room uses. No tensors, no files, no clocks.
 //!
 //! In reading order: [`Key`] names an artifact, [`Seed`] addresses randomness, [`ClassId`] and
-//! [`ClassNames`] say what a picture shows, [`Picture`] is the picture itself, [`Score`] is a number
-//! that knows its name and protocol, [`Problem`] is a mistake of the user, and [`Files`] is the only
-//! door through which science sees a disk.
+//! [`ClassNames`] say what a picture shows, [`Picture`] is the picture itself, [`Score`] is a
+//! number that knows its name and protocol, [`Problem`] is a mistake of the user, and [`Files`] is
+//! the only door through which science sees a disk.
 
 mod class;
 mod files;

@@ -1,10 +1,10 @@
 //! Randomness has an address: a tree of random streams.
 //!
 //! A [`Seed`] is a node of the tree; children are named by purpose or numbered by item and step. A
-//! node's stream is ChaCha8 (a counter-based generator) under the node's 256-bit key, so the numbers at
-//! an address never depend on what else was drawn, on batch size, on threads, or on where a run resumed.
-//! Uniform numbers, normals and permutations are derived here by fixed rules, not by a crate's
-//! distribution code, which may change between versions.
+//! node's stream is ChaCha8 (a counter-based generator) under the node's 256-bit key, so the
+//! numbers at an address never depend on what else was drawn, on batch size, on threads, or on
+//! where a run resumed. Uniform numbers, normals and permutations are derived here by fixed rules,
+//! not by a crate's distribution code, which may change between versions.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

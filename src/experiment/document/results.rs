@@ -92,8 +92,8 @@ impl Results {
         Some(shown(stats::Estimate::of(&values)?, protocol))
     }
 
-    /// Returns the same without its protocol, for figures: there all accuracies are of one test, whatever
-    /// the name that the training set gives them.
+    /// Returns the same without its protocol, for figures: there all accuracies are of one test,
+    /// whatever the name that the training set gives them.
     pub(super) fn plotted(&self, classifier: &str, mix: &str) -> Option<Estimate> {
         Some(Estimate { protocol: None, ..self.accuracy(classifier, mix)? })
     }
@@ -107,7 +107,8 @@ impl Results {
         Some(shown(paired(&ours, &theirs)?, protocol))
     }
 
-    /// Returns how often synthetic pictures are recognised as their class by a classifier of the baseline.
+    /// Returns how often synthetic pictures are recognised as their class by a classifier of the
+    /// baseline.
     pub(super) fn gan_test(&self, classifier: &str) -> Option<Estimate> {
         let tests = self.gan_tests.iter().filter(|(which, _)| which.classifier == classifier);
         let tests: Vec<&Evaluation> = tests.map(|(_, test)| test).collect();

@@ -1,9 +1,11 @@
-//! Which pictures a classifier learns from: a share of the real ones, and k synthetic ones for each.
+//! Which pictures a classifier learns from: a share of the real ones, and k synthetic ones for
+//! each.
 //!
-//! Notation: `n_c` is the number of real training pictures of class c. A mix holds `round(real * n_c)`
-//! real pictures (each `repeat` times) and `round(synthetic * n_c)` synthetic pictures of each class, so
-//! every mix keeps the class balance of the real data (Azizi et al. 2023, section 4.4; the classification
-//! accuracy score of Ravuri & Vinyals 2019, arXiv:1905.10887, is `real = 0, synthetic = 1`).
+//! Notation: `n_c` is the number of real training pictures of class c. A mix holds
+//! `round(real * n_c)` real pictures (each `repeat` times) and `round(synthetic * n_c)` synthetic
+//! pictures of each class, so every mix keeps the class balance of the real data (Azizi et al.
+//! 2023, section 4.4; the classification accuracy score of Ravuri & Vinyals 2019, arXiv:1905.10887,
+//! is `real = 0, synthetic = 1`).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,11 +20,12 @@ pub struct Mix {
     /// Share of the real training pictures, per class, in 0..=1.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub real: f64,
-    /// Synthetic pictures per real training picture of the same class (the k of "real + k x synthetic").
+    /// Synthetic pictures per real training picture of the same class (the k of "real + k x
+    /// synthetic").
     #[schemars(range(min = 0.0))]
     pub synthetic: f64,
-    /// How often each real picture stands in the training set: the control for "more pictures" is more of
-    /// the same.
+    /// How often each real picture stands in the training set: the control for "more pictures" is
+    /// more of the same.
     #[schemars(range(min = 1))]
     pub repeat: usize,
 }
@@ -62,8 +65,8 @@ impl Mix {
         real.iter().map(|n| (self.synthetic * *n as f64).round() as usize).collect()
     }
 
-    /// Makes the training set: real pictures first, then the first synthetic ones of each class. Which
-    /// real pictures a share keeps is decided at `seed`.
+    /// Makes the training set: real pictures first, then the first synthetic ones of each class.
+    /// Which real pictures a share keeps is decided at `seed`.
     ///
     /// # Errors
     /// If the classes differ, or there are too few synthetic pictures.

@@ -1,7 +1,8 @@
 //! Classifiers and what they learn from.
 //!
-//! In reading order: a [`Mix`] says which share of the real pictures and how many synthetic ones make the
-//! training set; [`Supervised`] is the task of naming what they show; [`predict`] asks a trained net.
+//! In reading order: a [`Mix`] says which share of the real pictures and how many synthetic ones
+//! make the training set; [`Supervised`] is the task of naming what they show; [`predict`] asks a
+//! trained net.
 
 mod mix;
 mod predict;

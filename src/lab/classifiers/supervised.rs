@@ -1,7 +1,7 @@
 //! Learning to name what pictures show, from labels.
 //!
-//! Which pictures a step sees, how they are augmented and with whom they are mixed are functions of the
-//! seed and the step alone.
+//! Which pictures a step sees, how they are augmented and with whom they are mixed are functions of
+//! the seed and the step alone.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};

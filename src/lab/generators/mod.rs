@@ -1,9 +1,9 @@
 //! Where synthetic pictures come from.
 //!
-//! A [`Generator`] is a choice in the experiment file; what is trained is one part of it, how pictures are
-//! drawn is the other, so that another guidance or sampler re-uses the training. [`Draw`] is the seam: it
-//! draws pictures that were [ordered](Order) one by one, each from randomness of its own, so that a
-//! picture is the same in any batch.
+//! A [`Generator`] is a choice in the experiment file; what is trained is one part of it, how
+//! pictures are drawn is the other, so that another guidance or sampler re-uses the training.
+//! [`Draw`] is the seam: it draws pictures that were [ordered](Order) one by one, each from
+//! randomness of its own, so that a picture is the same in any batch.
 
 mod pixel;
 
@@ -50,8 +50,8 @@ pub struct Order {
 
 /// Draws pictures to order.
 pub trait Draw {
-    /// Returns one picture for each order, or the position of the first that did not become one (a number
-    /// that is not finite).
+    /// Returns one picture for each order, or the position of the first that did not become one (a
+    /// number that is not finite).
     ///
     /// # Errors
     /// If a picture is not made of numbers.

@@ -1,7 +1,8 @@
 //! Everything a training needs to go on as if it had never stopped.
 //!
-//! Layout: the length of a JSON header (8 bytes, little endian), the header, then a safetensors file
-//! with `model.*`, `best.*`, and per parameter in the order of the module `first.i`, `second.i`, `ema.i`.
+//! Layout: the length of a JSON header (8 bytes, little endian), the header, then a safetensors
+//! file with `model.*`, `best.*`, and per parameter in the order of the module `first.i`,
+//! `second.i`, `ema.i`.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,8 @@ pub(super) struct Header {
     pub(super) best: Option<f64>,
 }
 
-/// A [`Header`] as it is written: floats by their bits, because a decimal may come back one bit off and a
-/// resumed run would then differ from an uninterrupted one.
+/// A [`Header`] as it is written: floats by their bits, because a decimal may come back one bit off
+/// and a resumed run would then differ from an uninterrupted one.
 #[derive(Serialize, Deserialize)]
 struct Written {
     step: usize,

@@ -20,7 +20,8 @@ impl Default for Ema {
 
 impl Ema {
     /// Returns the share kept in step `step` (from 0): early averages forget faster, by
-    /// min(decay, (1 + t) / (10 + t)) as TensorFlow's `ExponentialMovingAverage` with `num_updates`.
+    /// min(decay, (1 + t) / (10 + t)) as TensorFlow's `ExponentialMovingAverage` with
+    /// `num_updates`.
     pub fn share(self, step: usize) -> f64 {
         let t = (step + 1) as f64;
         self.decay.min((1.0 + t) / (10.0 + t))

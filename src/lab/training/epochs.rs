@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use crate::terms::Seed;
 
-/// Cuts a sequence of shuffled epochs into batches. The batch of a step is a function of the seed and the
-/// step alone, in whatever order steps are asked for; a batch may run from one epoch into the next.
+/// Cuts a sequence of shuffled epochs into batches. The batch of a step is a function of the seed
+/// and the step alone, in whatever order steps are asked for; a batch may run from one epoch into
+/// the next.
 #[derive(Debug)]
 pub struct Epochs {
     examples: usize,

@@ -9,7 +9,7 @@ use super::ema::average;
 use super::optimizer::{Memory, Moment, Moving};
 use super::prefetch::Prefetch;
 use super::{Keep, Keeper, Recipe, Task};
-use crate::nets::weights::{State, load_state, state_of};
+use crate::nets::weights::{Array, State, load_state, state_of};
 
 /// Threads that prepare batches. Never decides a result.
 const PREPARING: usize = 1;
@@ -77,7 +77,15 @@ pub fn fit<T: Task>(
         }
         Ok(())
     })?;
-    Ok(run.finish())
+    let steps = run.header.step;
+    let trained = run.finish();
+    // The loss of a step is that of the weights before it; the last update shows only in the
+    // weights.
+    let finite = |array: &Array| array.values.iter().all(|x| x.is_finite());
+    match state_of(&trained.model).values().all(finite) {
+        true => Ok(trained),
+        false => Err(Outcome::Diverged { step: steps, loss: f64::NAN }),
+    }
 }
 
 /// A training under way.

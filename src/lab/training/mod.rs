@@ -1,10 +1,10 @@
 //! How weights are found: by optimiser steps, from addressed batches, with exact resume.
 //!
-//! In reading order: a [`Recipe`] says how long and how fast ([`LearningRate`], [`Optimizer`], [`Ema`]),
-//! a [`Task`] says what is learned, and [`fit`] runs the one on the other. Everything that happens in
-//! step `s` is a function of the spec and `s` alone, so a run that was killed and resumed ends with the
-//! same bits as one that was not (on a CPU). Training knows no data set and no architecture: it sees a
-//! [`Task`], and the world through a [`Keeper`].
+//! In reading order: a [`Recipe`] says how long and how fast ([`LearningRate`], [`Optimizer`],
+//! [`Ema`]), a [`Task`] says what is learned, and [`fit`] runs the one on the other. Everything
+//! that happens in step `s` is a function of the spec and `s` alone, so a run that was killed and
+//! resumed ends with the same bits as one that was not (on a CPU). Training knows no data set and
+//! no architecture: it sees a [`Task`], and the world through a [`Keeper`].
 
 mod checkpoint;
 mod ema;

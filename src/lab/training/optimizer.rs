@@ -1,7 +1,8 @@
 //! The rules by which weights move: one pass over each parameter, on the host, in single precision.
 //!
-//! The formulas are those of `torch.optim.SGD` and `torch.optim.AdamW`; burn's own optimisers differ in
-//! their defaults (dampening 0.1, eps 1e-5), clip each tensor alone, and take a dozen passes.
+//! The formulas are those of `torch.optim.SGD` and `torch.optim.AdamW`; burn's own optimisers
+//! differ in their defaults (dampening 0.1, eps 1e-5), clip each tensor alone, and take a dozen
+//! passes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

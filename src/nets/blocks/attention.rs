@@ -5,8 +5,8 @@ use burn::tensor::activation::softmax;
 use burn::tensor::ops::AttentionModuleOptions;
 
 /// Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, Eq. 1), one per head:
-/// `softmax(q k^T / sqrt(d)) v`. Returns `[n, heads, t, d]` for queries of `t` tokens; keys and values
-/// may have another number of tokens.
+/// `softmax(q k^T / sqrt(d)) v`. Returns `[n, heads, t, d]` for queries of `t` tokens; keys and
+/// values may have another number of tokens.
 pub fn attention(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
     // The backend's own kernel, which never holds all scores at once, knows no gradient.
     if !queries.device().is_autodiff() {

@@ -23,8 +23,8 @@ pub struct Conv2dSpec {
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
-    /// The law of the weight; the bias follows [`Init::pytorch`] with the same fan-in, or is 0 where
-    /// the weight has any other law than PyTorch's default.
+    /// The law of the weight; the bias follows [`Init::pytorch`] with the same fan-in, or is 0
+    /// where the weight has any other law than PyTorch's default.
     pub init: Option<Init>,
 }
 

@@ -72,8 +72,8 @@ pub enum Init {
 }
 
 impl Init {
-    /// PyTorch's default for linear and convolution weights and biases, U(-1/sqrt(fan), 1/sqrt(fan))
-    /// with the fan-in of the weight: `kaiming_uniform_(a=sqrt(5))`.
+    /// PyTorch's default for linear and convolution weights and biases, U(-1/sqrt(fan),
+    /// 1/sqrt(fan)) with the fan-in of the weight: `kaiming_uniform_(a=sqrt(5))`.
     pub fn pytorch(fan_in: usize) -> Self {
         Self::Uniform(1.0 / (fan_in as f64).sqrt())
     }

@@ -1,10 +1,10 @@
 //! The layers that all families share.
 //!
 //! Parameters carry the names, shapes and layouts of PyTorch (`weight`, `bias`, `running_mean`,
-//! `running_var`; a linear weight is `[out, in]`), so that a path such as `layer1.0.conv1.weight` means
-//! the same tensor here and in a state dict. A layer is built at a [`Site`], which carries the device
-//! and the random address of its parameters: the same seed gives the same net, whatever else was built
-//! before.
+//! `running_var`; a linear weight is `[out, in]`), so that a path such as `layer1.0.conv1.weight`
+//! means the same tensor here and in a state dict. A layer is built at a [`Site`], which carries
+//! the device and the random address of its parameters: the same seed gives the same net, whatever
+//! else was built before.
 
 mod attention;
 mod conv;

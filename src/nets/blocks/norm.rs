@@ -9,7 +9,8 @@ use crate::nets::kernels::{
     Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
 };
 
-/// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance unbiased.
+/// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance
+/// unbiased.
 // DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
 #[derive(Module, Debug)]
 pub struct BatchNorm2d {
@@ -118,7 +119,8 @@ impl GroupNorm {
     }
 }
 
-/// Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450), as `torch.nn.LayerNorm`.
+/// Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450), as
+/// `torch.nn.LayerNorm`.
 #[derive(Module, Debug)]
 pub struct LayerNorm {
     /// `[features]`, the scale.

@@ -30,9 +30,9 @@ pub enum WeightsError {
     },
 }
 
-/// Returns the weights in a safetensors file or a pickled PyTorch checkpoint; the content decides which
-/// it is. All numbers become f32. A state dict nested under `state_dict`, `model_state_dict` or `model`
-/// is found.
+/// Returns the weights in a safetensors file or a pickled PyTorch checkpoint; the content decides
+/// which it is. All numbers become f32. A state dict nested under `state_dict`, `model_state_dict`
+/// or `model` is found.
 ///
 /// # Errors
 /// If the file cannot be read or is neither.

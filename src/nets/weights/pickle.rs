@@ -1,8 +1,8 @@
 //! Checkpoints that PyTorch pickled: `.pt` and `.pth`.
 //!
-//! The reader is burn's: it interprets the few pickle operations that tensors need, runs no code, and
-//! reads every container that `torch.save` has ever written. It opens the file itself and takes no
-//! bytes, which is why weights are read from a path and not through [`crate::terms::Files`].
+//! The reader is burn's: it interprets the few pickle operations that tensors need, runs no code,
+//! and reads every container that `torch.save` has ever written. It opens the file itself and takes
+//! no bytes, which is why weights are read from a path and not through [`crate::terms::Files`].
 
 use std::path::Path;
 

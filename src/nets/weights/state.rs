@@ -23,8 +23,8 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
-/// Last path segments that state dicts hold and nets here do not need: PyTorch counts the batches that
-/// its normalisation has seen, but uses the count only where no momentum is set.
+/// Last path segments that state dicts hold and nets here do not need: PyTorch counts the batches
+/// that its normalisation has seen, but uses the count only where no momentum is set.
 const IGNORED: [&str; 1] = ["num_batches_tracked"];
 
 /// Last path segments of tensors that are measured, not trained.
@@ -48,16 +48,16 @@ pub fn parameter_count<M: Module>(module: &M) -> usize {
 /// gradients if it did before.
 ///
 /// # Errors
-/// If the names and shapes in `state` are not exactly those of the net. PyTorch's count of seen batches
-/// is passed over.
+/// If the names and shapes in `state` are not exactly those of the net. PyTorch's count of seen
+/// batches is passed over.
 pub fn load_state<M: Module>(module: M, state: &State) -> Result<M, Mismatch> {
     let outline = Outline::of(&module);
     let mismatch = Mismatch::between(&outline.shapes, state);
     if !mismatch.is_empty() {
         return Err(mismatch);
     }
-    // Clones of a net share their running statistics; `valid` gives this one its own, so that loading
-    // does not reach into the others.
+    // Clones of a net share their running statistics; `valid` gives this one its own, so that
+    // loading does not reach into the others.
     let loaded = module.valid().map(&mut Writer { path: Path::default(), state });
     Ok(if outline.tracked { loaded.train() } else { loaded })
 }

@@ -1,9 +1,10 @@
 //! A class-conditional diffusion model on pixels.
 //!
-//! Ho et al. 2020 (arXiv:2006.11239) and Nichol & Dhariwal 2021 (arXiv:2102.09672) with the velocity target
-//! of Salimans & Ho 2022 (arXiv:2202.00512) and classifier-free guidance (Ho & Salimans 2022,
-//! arXiv:2207.12598): in training the class is replaced by "no class" in a share of the pictures.
-//! Notation: `x0` a clean picture in [-1, 1], `eps` noise, `sigma` the noise level, `x = x0 + sigma * eps`.
+//! Ho et al. 2020 (arXiv:2006.11239) and Nichol & Dhariwal 2021 (arXiv:2102.09672) with the
+//! velocity target of Salimans & Ho 2022 (arXiv:2202.00512) and classifier-free guidance (Ho &
+//! Salimans 2022, arXiv:2207.12598): in training the class is replaced by "no class" in a share of
+//! the pictures. Notation: `x0` a clean picture in [-1, 1], `eps` noise, `sigma` the noise level,
+//! `x = x0 + sigma * eps`.
 
 mod artist;
 mod net;
@@ -63,8 +64,8 @@ pub struct PixelTraining {
     /// Share of the training pictures that are shown without their class.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub condition_dropout: f64,
-    /// Whether every second training picture is mirrored; not for data in which left and right differ in
-    /// meaning, such as digits.
+    /// Whether every second training picture is mirrored; not for data in which left and right
+    /// differ in meaning, such as digits.
     pub flip: bool,
     /// How long, how fast, by which rule.
     pub recipe: Recipe,

@@ -35,8 +35,8 @@ impl Default for PixelNet {
 }
 
 impl PixelNet {
-    /// Returns the configuration of the net for pictures of `channels` channels and `classes` classes; the
-    /// last row of the class table stands for "no class".
+    /// Returns the configuration of the net for pictures of `channels` channels and `classes`
+    /// classes; the last row of the class table stands for "no class".
     pub fn config(&self, channels: Channels, classes: usize) -> UNetConfig {
         let last = self.channels.len() - 1;
         let attends = |level: usize| self.attention.contains(&level);

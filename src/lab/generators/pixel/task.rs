@@ -11,7 +11,8 @@ use crate::nets::blocks::Site;
 use crate::nets::unet::{Condition, UNet};
 use crate::terms::{Picture, Seed};
 
-/// The task of removing noise from the real training pictures. `seed` decides weights, order and noise.
+/// The task of removing noise from the real training pictures. `seed` decides weights, order and
+/// noise.
 pub struct PixelTask<'a> {
     spec: &'a PixelTraining,
     train: &'a Dataset,
