@@ -62,6 +62,8 @@ enum Verb {
 enum Stop {
     /// The user's mistakes, with the texts they stand in.
     Wrong(Problems, Vec<(String, String)>),
+    /// The user's mistakes in data that a run came to read.
+    WrongData(Problems),
     /// The world's failure.
     Failed(String),
     /// The user asked to stop.
@@ -84,6 +86,7 @@ impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Interrupted => Self::Interrupted,
+            Failure::Wrong(problems) => Self::WrongData(problems),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -112,7 +115,13 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Wrong(problems, texts)) => {
-            eprintln!("{}", problems::render(&problems, &texts));
+            let count = problems::count(&problems);
+            eprintln!("{}{count} found, nothing was run", problems::render(&problems, &texts));
+            ExitCode::from(2)
+        }
+        Err(Stop::WrongData(problems)) => {
+            let count = problems::count(&problems);
+            eprintln!("{}{count} found in the data", problems::render(&problems, &[]));
             ExitCode::from(2)
         }
         Err(Stop::Failed(what)) => {

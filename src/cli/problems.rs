@@ -11,9 +11,15 @@ pub(super) fn render(problems: &Problems, texts: &[(String, String)]) -> String 
         let text = texts.iter().find(|(name, _)| *name == problem.source).map(|(_, text)| text);
         one(&mut out, problem, text.map(String::as_str));
     }
-    let n = problems.0.len();
-    let _ = write!(out, "{n} mistake{} found, nothing was run", if n == 1 { "" } else { "s" });
     out
+}
+
+/// Returns how many there are, in words.
+pub(super) fn count(problems: &Problems) -> String {
+    match problems.0.len() {
+        1 => "1 mistake".to_owned(),
+        n => format!("{n} mistakes"),
+    }
 }
 
 fn one(out: &mut String, problem: &Problem, text: Option<&str>) {
@@ -57,12 +63,13 @@ mod tests {
         let problem = Problem::new("x.toml", "unknown key `guidence`", "one of `guidance`")
             .at(Some(6..14))
             .hint("did you mean `guidance`?");
-        let shown = render(&problem.into(), &[("x.toml".to_owned(), text)]);
+        let problems = problem.into();
+        let shown = render(&problems, &[("x.toml".to_owned(), text)]);
         assert_eq!(
             shown,
             "error: x.toml:2:1: unknown key `guidence`, expected one of `guidance`\n  \
-             2 | guidence = 2\n    | ^^^^^^^^\n  hint: did you mean `guidance`?\n\n\
-             1 mistake found, nothing was run"
+             2 | guidence = 2\n    | ^^^^^^^^\n  hint: did you mean `guidance`?\n\n"
         );
+        assert_eq!(count(&problems), "1 mistake");
     }
 }

@@ -7,11 +7,12 @@ use clap::Args;
 use super::Stop;
 use super::setting::{Opened, Setting};
 use crate::engine::{
-    Disk, Events, Executor, JsonLines, Local, RealDisk, Screen, ScreenStyle, Sink, StopFlag,
-    Stopwatch, Work, duration, plan,
+    Disk, Events, Executor, Failure, JsonLines, Local, RealDisk, Screen, ScreenStyle, Sink,
+    StopFlag, Stopwatch, Summary, Work, duration, plan,
 };
 use crate::experiment::document;
 use crate::report::Document;
+use crate::terms::{Problem, Problems};
 
 #[derive(Args)]
 pub(super) struct Run {
@@ -59,6 +60,9 @@ impl Run {
         };
         let summary = Local { jobs: self.jobs.max(1) }.execute(&work)?;
         drop(events);
+        if let Some(wrong) = wrong_data(&summary) {
+            return Err(Stop::WrongData(wrong));
+        }
         let failures: Vec<String> = summary
             .failures()
             .map(|(id, failure)| {
@@ -82,6 +86,21 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Returns what is wrong with the user's data, if that is all that went wrong.
+fn wrong_data(summary: &Summary) -> Option<Problems> {
+    let mut all: Vec<Problem> = Vec::new();
+    for (_, failure) in summary.failures() {
+        let Failure::Wrong(Problems(problems)) = failure else { return None };
+        // Combinations of swept values often share their data.
+        for problem in problems {
+            if !all.contains(problem) {
+                all.push(problem.clone());
+            }
+        }
+    }
+    (!all.is_empty()).then_some(Problems(all))
 }
 
 /// Prints the summary and the tables, or the tables as JSON.

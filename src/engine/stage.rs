@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::disk::DiskError;
 use super::event::{Event, Events};
 use super::store::{Bench, Entry, StoreError};
-use crate::terms::Key;
+use crate::terms::{Key, Problems};
 
 /// What a stage expects to need, before anything is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ pub enum Failure {
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The user's data turned out to be wrong.
+    #[error(transparent)]
+    Wrong(#[from] Problems),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),

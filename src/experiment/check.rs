@@ -1,24 +1,56 @@
 //! Does a file fit the schema? All misfits at once, each at its place, with a hint.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::node::{Kind, Node, Place};
-use super::schema::{Shape, schema, shape};
+use super::schema::{Shape, explained, schema, shape};
 use crate::terms::{Problem, nearest};
 
+/// What the schema refuses.
+#[derive(Debug, Default)]
+pub struct Misfits {
+    /// Everything refused, in no order.
+    pub problems: Vec<Problem>,
+    /// Keys at the top of the file that are refused or hold something refused, and those that a refused
+    /// one may have meant: what they say is not known.
+    pub broken: BTreeSet<String>,
+}
+
 /// Returns everything in a file that the schema refuses, profiles included.
-pub fn check(file: &Node) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    fits(file, schema(), &mut problems);
+pub fn check(file: &Node) -> Misfits {
+    let mut misfits = Misfits::default();
+    whole(file, &mut misfits);
     if let Kind::Table(entries) = &file.kind
         && let Some((_, profiles)) = entries.get("profile")
         && let Kind::Table(profiles) = &profiles.kind
     {
-        for (_, overlay) in profiles.values() {
-            fits(overlay, schema(), &mut problems);
-        }
+        profiles.values().for_each(|(_, overlay)| whole(overlay, &mut misfits));
     }
-    problems
+    misfits
+}
+
+/// Checks what has the shape of a whole file.
+fn whole(file: &Node, misfits: &mut Misfits) {
+    fits(file, schema(), &mut misfits.problems);
+    let (Kind::Table(entries), Shape::Struct(known)) = (&file.kind, shape(schema())) else {
+        return;
+    };
+    for (key, (_, node)) in entries {
+        let broken = match known.get(key) {
+            Some(part) => {
+                let mut problems = Vec::new();
+                fits(node, part, &mut problems);
+                (!problems.is_empty()).then_some(key.as_str())
+            }
+            None => {
+                misfits.broken.insert(key.clone());
+                nearest(key, known.keys().map(String::as_str))
+            }
+        };
+        misfits.broken.extend(broken.map(str::to_owned));
+    }
 }
 
 fn fits(node: &Node, part: &'static Value, problems: &mut Vec<Problem>) {
@@ -51,7 +83,14 @@ fn fits(node: &Node, part: &'static Value, problems: &mut Vec<Problem>) {
         (Shape::Struct(properties), Kind::Table(entries)) => {
             for (key, (place, node)) in entries {
                 match properties.get(key) {
-                    Some(part) => fits(node, part, problems),
+                    Some(part) => {
+                        let before = problems.len();
+                        fits(node, part, problems);
+                        // The innermost key that holds a misfit explains it.
+                        for problem in problems[before..].iter_mut().filter(|p| p.hint.is_none()) {
+                            problem.hint = explained(part).map(|text| format!("`{key}`: {text}"));
+                        }
+                    }
                     None => problems.push(unknown("key", key, place, properties.keys())),
                 }
             }
@@ -147,7 +186,7 @@ mod tests {
             let start = problem.span.clone().unwrap().start;
             text[..start].lines().count().max(1)
         };
-        let problems = check(&node);
+        let Misfits { problems, .. } = check(&node);
         problems
             .iter()
             .map(|p| format!("{}: {} / {}", at(p), p.found, p.hint.clone().unwrap_or_default()))

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::node::{Kind, Node};
-use super::schema::{Shape, schema, shape};
+use super::schema::{Shape, explained, schema, shape};
 use crate::terms::{Problem, nearest};
 
 /// Lays `over` over a whole file.
@@ -44,6 +44,17 @@ fn part_at(held: &Shape<'static>, key: &str) -> Option<&'static Value> {
         }
         _ => None,
     }
+}
+
+/// Returns what the last key of a path is about that has a description.
+pub(super) fn meaning_of(keys: &[&str]) -> Option<String> {
+    let (mut part, mut told) = (schema(), None);
+    for key in keys {
+        let Some(next) = part_at(&shape(part), key) else { break };
+        part = next;
+        told = explained(part).map(|text| format!("`{key}`: {text}")).or(told);
+    }
+    told
 }
 
 /// Returns a file that says nothing but `path = value`, to be laid over another.

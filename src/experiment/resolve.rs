@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::check::check;
+use super::check::{Misfits, check};
 use super::file::Experiment;
 use super::node::{Kind, Node, parse, parse_value};
 use super::overlay::{at_path, lay};
@@ -59,60 +59,74 @@ pub fn resolve(
     files: &dyn Files,
 ) -> Result<Resolved, Problems> {
     let mut file = parse(path, text).map_err(Problems)?;
-    let mut problems = check(&file);
+    let Misfits { mut problems, broken } = check(&file);
+    let mut options = Vec::new();
     let profile = match &request.profile {
         Some(name) => name.clone(),
         None if file.deepest(&["profile", "tiny"]).1 => "tiny".to_owned(),
         None => PAPER.to_owned(),
     };
-    if let Err(problem) = lay_profile(&mut file, &profile) {
-        problems.push(problem);
-    }
+    options.extend(lay_profile(&mut file, &profile).err());
     for option in &request.overrides {
-        match key_value("-o", option)
-            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)))
-        {
-            Ok(over) => {
-                problems.extend(check(&over));
-                lay(&mut file, over);
-            }
-            Err(problem) => problems.push(problem),
-        }
+        let over = key_value("-o", option)
+            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)));
+        options.extend(over.map(|over| lay_checked(&mut file, over)).unwrap_or_else(|p| vec![p]));
     }
-    let axes = axes(&file, request, &mut problems);
-    if !problems.is_empty() {
-        return Err(Problems(problems));
+    let mut axes = axes_of_file(&file, &mut problems);
+    axes_of_options(&request.sweeps, &mut axes, &mut options);
+    if !options.is_empty() {
+        // It is not known which experiment was meant.
+        problems.extend(options);
+        return Err(in_order(problems, path));
     }
     let mut cells = Vec::new();
     for values in combinations(&axes) {
         let mut node = file.clone();
         for (key, value) in &values {
-            match at_path(key, value.clone()) {
-                Ok(over) => {
-                    problems.extend(check(&over));
-                    lay(&mut node, over);
-                }
-                Err(problem) => problems.push(problem),
-            }
+            let over = at_path(key, value.clone());
+            problems
+                .extend(over.map(|over| lay_checked(&mut node, over)).unwrap_or_else(|p| vec![p]));
         }
-        if problems.is_empty() {
-            let axes = values.iter().map(|(key, value)| (key.clone(), value.value())).collect();
-            place_data(&mut node, &request.data_folder);
-            match meaning(&node) {
-                Ok(experiment) => {
-                    problems.extend(sense::check(&node, &experiment, files));
-                    cells.push(Cell { axes, experiment });
-                }
-                Err(problem) => problems.push(problem),
+        broken.iter().for_each(|key| node.forget(key));
+        let axes = values.iter().map(|(key, value)| (key.clone(), value.value())).collect();
+        place_data(&mut node, &request.data_folder);
+        match meaning(&node) {
+            Ok(experiment) => {
+                problems.extend(sense::check(&node, &experiment, &broken, files));
+                cells.push(Cell { axes, experiment });
             }
+            Err(problem) => problems.push(problem),
         }
     }
-    problems.dedup();
     if !problems.is_empty() {
-        return Err(Problems(problems));
+        return Err(in_order(problems, path));
     }
     let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".toml").to_owned();
     Ok(Resolved { name, profile, cells })
+}
+
+/// Returns every problem once: those of the file line by line, then the others.
+fn in_order(problems: Vec<Problem>, path: &str) -> Problems {
+    let mut told: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !told.contains(&problem) {
+            told.push(problem);
+        }
+    }
+    told.sort_by_key(|problem| match &problem.span {
+        Some(span) if problem.source == path => (0, span.start),
+        _ => (1, 0),
+    });
+    Problems(told)
+}
+
+/// Lays one key over a file if it fits the schema; returns why it does not.
+fn lay_checked(file: &mut Node, over: Node) -> Vec<Problem> {
+    let Misfits { problems, .. } = check(&over);
+    if problems.is_empty() {
+        lay(file, over);
+    }
+    problems
 }
 
 fn lay_profile(file: &mut Node, name: &str) -> Result<(), Problem> {
@@ -146,43 +160,46 @@ fn lay_profile(file: &mut Node, name: &str) -> Result<(), Problem> {
 fn key_value<'a>(option: &str, text: &'a str) -> Result<(&'a str, &'a str), Problem> {
     text.split_once('=').ok_or_else(|| {
         let problem = Problem::new(format!("{option} {text}"), format!("`{text}`"), "`key=value`");
-        problem.hint("for instance `-o generator.pixel.guidance=1.5`")
+        problem.hint(format!("for instance `{option} generator.pixel.guidance=1.5`"))
     })
 }
 
-type Axis = (String, Vec<Node>);
-
-fn axes(file: &Node, request: &Request, problems: &mut Vec<Problem>) -> Vec<Axis> {
-    let mut axes: IndexMap<String, Vec<Node>> = IndexMap::new();
-    if let (sweep, true) = file.deepest(&["sweep"])
-        && let Kind::Table(entries) = &sweep.kind
-    {
-        for (key, (_, node)) in entries {
-            if let Kind::List(values) = &node.kind {
-                axes.insert(key.clone(), values.clone());
+fn axes_of_file(file: &Node, problems: &mut Vec<Problem>) -> IndexMap<String, Vec<Node>> {
+    let mut axes = IndexMap::new();
+    let (sweep, true) = file.deepest(&["sweep"]) else { return axes };
+    let Kind::Table(entries) = &sweep.kind else { return axes };
+    for (key, (_, node)) in entries {
+        match &node.kind {
+            Kind::List(values) if values.is_empty() => {
+                let problem = node.place.problem("a list of 0", "at least one value");
+                problems.push(problem.hint("a key that is not swept is left out"));
             }
+            Kind::List(values) => drop(axes.insert(key.clone(), values.clone())),
+            _ => {} // Refused by the schema.
         }
     }
-    for option in &request.sweeps {
+    axes
+}
+
+fn axes_of_options(
+    sweeps: &[String],
+    axes: &mut IndexMap<String, Vec<Node>>,
+    problems: &mut Vec<Problem>,
+) {
+    for option in sweeps {
         match key_value("--sweep", option) {
             Ok((key, values)) => {
                 let source = format!("--sweep {option}");
-                let values = values.split(',').map(|value| parse_value(&source, value)).collect();
-                axes.insert(key.to_owned(), values);
+                let values = values.split(',').map(|value| parse_value(&source, value));
+                axes.insert(key.to_owned(), values.collect());
             }
             Err(problem) => problems.push(problem),
         }
     }
-    for (key, values) in &axes {
-        if values.is_empty() {
-            problems.push(Problem::new(format!("sweep of `{key}`"), "no value", "at least one"));
-        }
-    }
-    axes.into_iter().collect()
 }
 
 /// Returns every combination of values, the last axis moving fastest.
-fn combinations(axes: &[Axis]) -> Vec<Vec<(String, Node)>> {
+fn combinations(axes: &IndexMap<String, Vec<Node>>) -> Vec<Vec<(String, Node)>> {
     let mut all = vec![Vec::new()];
     for (key, values) in axes {
         all = all

@@ -99,6 +99,14 @@ pub(super) fn shape(part: &'static Value) -> Shape<'static> {
     }
 }
 
+/// Returns what a part of the schema is about: the first sentence of its description.
+pub(super) fn explained(part: &'static Value) -> Option<String> {
+    let own = part.get("description").or_else(|| follow(part).get("description"));
+    let text = own?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = text.find(". ").map_or(text.len(), |at| at + 1);
+    Some(text[..end].trim_end_matches('.').to_owned())
+}
+
 fn follow(part: &'static Value) -> &'static Value {
     let Some(name) = part.get("$ref").and_then(Value::as_str) else { return part };
     let name = name.rsplit('/').next().unwrap_or(name);

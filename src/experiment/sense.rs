@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::file::Experiment;
 use super::node::Node;
+use super::overlay::meaning_of;
 use super::published::published;
 use crate::lab::data;
 use crate::lab::generators::Generator;
@@ -12,14 +13,34 @@ use crate::nets::classifier::Input;
 use crate::stages::Net;
 use crate::terms::{Files, Problem, nearest};
 
-/// Returns what does not make sense, each at its place in the file.
-pub(super) fn check(file: &Node, experiment: &Experiment, files: &dyn Files) -> Vec<Problem> {
+/// Returns what does not make sense, each at its place in the file. What depends on one of the `broken`
+/// keys is not looked at: what was meant there is not known.
+pub(super) fn check(
+    file: &Node,
+    experiment: &Experiment,
+    broken: &BTreeSet<String>,
+    files: &dyn Files,
+) -> Vec<Problem> {
     let mut found = Found { file, problems: Vec::new() };
-    found.data(experiment, files);
-    found.generator(experiment);
-    found.classifiers(experiment);
-    found.mixes(experiment);
-    found.names(experiment);
+    let known = |keys: &[&str]| keys.iter().all(|key| !broken.contains(*key));
+    if known(&["data"]) {
+        found.data(experiment, files);
+    }
+    if known(&["generator"]) {
+        found.generator(experiment);
+    }
+    if known(&["data", "classifier", "report"]) {
+        found.classifiers(experiment);
+    }
+    if known(&["mix", "report"]) {
+        found.mixes(experiment);
+    }
+    if known(&["seeds"]) {
+        found.seeds(experiment);
+    }
+    if known(&["classifier", "mix", "report", "metrics"]) {
+        found.names(experiment);
+    }
     found.problems
 }
 
@@ -41,7 +62,7 @@ impl Found<'_> {
         let place = &node.place;
         let found = if whole { problem.found } else { format!("`{path}`: {}", problem.found) };
         let mut told = place.problem(found, problem.expected);
-        told.hint = problem.hint;
+        told.hint = problem.hint.or_else(|| meaning_of(&keys));
         self.problems.push(told);
     }
 
@@ -98,7 +119,10 @@ impl Found<'_> {
                     format!("generator `{}`, which this program does not have yet", announced.what),
                     "`generator.pixel`",
                 );
-                self.below("", problem.hint("the profiles `tiny` and `small` use one that it has"));
+                self.below(
+                    "",
+                    problem.hint("write `[generator.pixel]`, or choose a profile that has it"),
+                );
             }
         }
     }
@@ -144,10 +168,6 @@ impl Found<'_> {
                 self.tell(&format!("mix.{name}"), found, "`real` or `synthetic` above 0");
             }
         }
-        let distinct: BTreeSet<u64> = experiment.seeds.iter().copied().collect();
-        if distinct.len() != experiment.seeds.len() {
-            self.tell("seeds", "a seed that comes twice", "seeds that differ");
-        }
         if experiment.report.baseline.is_empty() && !experiment.report.difference.is_empty() {
             self.tell(
                 "report.difference",
@@ -157,25 +177,40 @@ impl Found<'_> {
         }
     }
 
+    fn seeds(&mut self, experiment: &Experiment) {
+        let mut known = BTreeSet::new();
+        for (i, seed) in experiment.seeds.iter().enumerate() {
+            if !known.insert(seed) {
+                let problem = Problem::new(
+                    format!("seeds.{i}"),
+                    format!("the seed {seed} a second time"),
+                    "seeds that differ",
+                );
+                self.below("", problem.hint("the same seed gives the same result"));
+            }
+        }
+    }
+
     fn names(&mut self, experiment: &Experiment) {
         let classifiers: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
         let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
         let report = &experiment.report;
-        for name in &report.rows {
-            self.known("report.rows", name, &classifiers, "classifier");
-        }
-        for name in &report.columns {
-            self.known("report.columns", name, &mixes, "mix");
-        }
-        for name in &report.difference {
-            self.known("report.difference", name, &mixes, "mix");
+        for (list, names, known, what) in [
+            ("rows", &report.rows, &classifiers, "classifier"),
+            ("columns", &report.columns, &mixes, "mix"),
+            ("difference", &report.difference, &mixes, "mix"),
+        ] {
+            for (i, name) in names.iter().enumerate() {
+                self.known(&format!("report.{list}.{i}"), name, known, what);
+            }
         }
         if !report.baseline.is_empty() {
             self.known("report.baseline", &report.baseline, &mixes, "mix");
         }
         if !experiment.metrics.scores.is_empty() {
             let metrics = &experiment.metrics;
-            let rows: Vec<&str> = report.rows.iter().map(String::as_str).collect();
+            let rows = report.rows.iter().map(String::as_str);
+            let rows: Vec<&str> = rows.filter(|name| classifiers.contains(name)).collect();
             self.known("metrics.extractor", &metrics.extractor, &rows, "classifier");
             self.known("metrics.extractor-mix", &metrics.extractor_mix, &mixes, "mix");
         }

@@ -121,7 +121,7 @@ impl Stage for DatasetStage {
         let seed = Seed::root(self.data.seed).child("data");
         let Data { source, subset, .. } = &self.data;
         let splits = codec(&self.data, |codec| load(source, subset, seed, &DiskFiles, codec))
-            .map_err(Failure::other)?;
+            .map_err(Failure::Wrong)?;
         context.proceed()?;
         for (part, data) in [("train", &splits.train), ("val", &splits.val), ("test", &splits.test)]
         {

@@ -79,6 +79,7 @@ pub(super) fn read(
     let results = read_all(&listing.entries, |entry| {
         let problem = |found: String| {
             Problem::new(entry.place.to_string_lossy(), found, "a picture that can be read")
+                .hint("replace the file or take it out")
         };
         let bytes = files.read(&entry.place).map_err(|e| problem(e.to_string()))?;
         codec.picture(&bytes).map_err(problem)
@@ -125,11 +126,13 @@ fn pictures(
                 format!("class `{name}` cannot be listed ({e})"),
                 "a folder that can be read",
             )),
-            Ok(()) if paths.is_empty() => problems.push(Problem::new(
-                part.key.clone(),
-                format!("class `{name}` is empty: no picture in `{}`", folder.display()),
-                format!("at least one file of {}", EXTENSIONS.join(", ")),
-            )),
+            Ok(()) if paths.is_empty() => {
+                let found =
+                    format!("class `{name}` is empty: no picture in `{}`", folder.display());
+                let expected = format!("at least one file of {}", EXTENSIONS.join(", "));
+                let problem = Problem::new(part.key.clone(), found, expected);
+                problems.push(problem.hint("add pictures, or name the others in `subset.classes`"));
+            }
             Ok(()) => found.push(paths),
         }
     }

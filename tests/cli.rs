@@ -1,0 +1,315 @@
+//! What people see: broken experiment files, wrong data, runs that stop, and what each verb prints.
+//!
+//! `tests/cli/NAME.toml` is a broken experiment, `NAME.txt` all that the program says about it.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// An empty folder to work in, with its own store and reports.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    /// Returns a folder with nothing but the tiny experiment.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::copy(input("tiny.toml"), folder.path().join("tiny.toml")).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
+        command.args(arguments).current_dir(self.0.path());
+        command.env_remove("ERSATZ_CACHE").env_remove("ERSATZ_DATA");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Told {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        Told {
+            code: status.code().unwrap(),
+            out: String::from_utf8(stdout).unwrap(),
+            err: String::from_utf8(stderr).unwrap(),
+        }
+    }
+
+    /// Runs what has to succeed and returns what it printed.
+    fn good(&self, arguments: &[&str]) -> String {
+        let told = self.run(arguments);
+        assert_eq!(told.code, 0, "{arguments:?}: {}", told.err);
+        told.out
+    }
+
+    fn table(&self) -> Vec<u8> {
+        fs::read(self.path("reports/tiny/paper/table.json")).unwrap()
+    }
+}
+
+struct Told {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn input(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli").join(name)
+}
+
+/// Compares with a file of `tests/cli`; where it differs, what was said is left to be looked at.
+fn same(name: &str, said: &str) -> Result<(), String> {
+    let expected = fs::read_to_string(input(name)).unwrap_or_default();
+    if expected == said {
+        return Ok(());
+    }
+    let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&left, said).unwrap();
+    Err(format!("{name} is not what the program says, which is in {}", left.display()))
+}
+
+/// A desk with the folders that the broken files point to.
+fn desk_of_broken_files() -> Desk {
+    let desk = Desk::new();
+    for entry in fs::read_dir(input("")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, desk.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
+    }
+    for class in ["pictures/train/cat", "pictures/train/dog", "pictures/test/cat"] {
+        desk.write(&format!("{class}/1.png"), b"");
+    }
+    for class in ["pictures/test/dog", "strangers/cat", "strangers/eel", "hollow/cat"] {
+        desk.write(&format!("{class}/1.png"), b"");
+    }
+    desk.write("hollow/dog/readme.txt", b"no picture");
+    desk
+}
+
+/// Says whether a message tells every mistake with all its parts.
+fn well_told(said: &str) -> Result<(), String> {
+    let (all, end) = said.trim_end().rsplit_once("\n\n").ok_or("no mistake, or no count")?;
+    let mistakes: Vec<&str> = all.split("\n\n").collect();
+    if !end.starts_with(&format!("{} mistake", mistakes.len())) {
+        return Err(format!("{} mistakes told, but: {end}", mistakes.len()));
+    }
+    for mistake in mistakes {
+        if !(mistake.starts_with("error: ") && mistake.contains(", expected ")) {
+            return Err(format!("not a mistake: {mistake}"));
+        }
+        if !mistake.contains("\n  hint: ") {
+            return Err(format!("no hint: {mistake}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_broken_file_is_told_whole() {
+    let desk = desk_of_broken_files();
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    let mut names: Vec<_> = fs::read_dir(input(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".toml") && name != "tiny.toml")
+        .collect();
+    names.sort();
+    for name in &names {
+        let told = desk.run(&["run", name]);
+        assert_eq!((told.code, told.out.as_str()), (2, ""), "{name}: {}", told.err);
+        let place = format!("error: {name}:");
+        let placed = told.err.lines().filter(|line| line.starts_with("error: "));
+        for line in placed {
+            let rest = line.strip_prefix(&place).unwrap_or_else(|| panic!("no place: {line}"));
+            let numbers = rest.split(':').take(2).map(str::parse::<usize>);
+            assert!(numbers.into_iter().all(|n| n.is_ok_and(|n| n > 0)), "{line}");
+        }
+        wrong.extend(well_told(&told.err).map_err(|what| format!("{name}: {what}")).err());
+        wrong.extend(same(&name.replace(".toml", ".txt"), &told.err).err());
+        checked += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked >= 12, "only {checked} broken files");
+    assert!(!desk.path(".ersatz").exists(), "a wrong file leaves no store");
+}
+
+#[test]
+fn mistakes_in_options_are_told_like_those_in_files() {
+    let desk = Desk::new();
+    let cases: [&[&str]; 4] = [
+        &["plan", "tiny.toml", "--profile", "smal", "-o", "generator.pixel.guidence=1"],
+        &["plan", "tiny.toml", "-o", "seeds", "-o", "data.size=big", "-o", "nothing=1"],
+        &["plan", "tiny.toml", "--sweep", "data.sede=1,2", "--sweep", "data.seed=1,x"],
+        &["plan", "table4"],
+    ];
+    let mut said = String::new();
+    for arguments in cases {
+        let told = desk.run(arguments);
+        assert_eq!((told.code, told.out.as_str()), (2, ""), "{arguments:?}");
+        well_told(&told.err).unwrap_or_else(|what| panic!("{arguments:?}: {what}"));
+        said += &format!("$ ersatz {}\n{}\n", arguments.join(" "), told.err);
+    }
+    same("options.txt", &said).unwrap();
+}
+
+#[test]
+fn data_of_the_user_that_are_wrong_stop_the_run_by_name() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    desk.good(&["export", "tiny.toml", "--to", "pictures"]);
+    let classes = fs::read_dir(desk.path("pictures")).unwrap().count();
+    assert_eq!(classes, 10);
+
+    // What was exported is data like any other.
+    let source = "data.source={ folder = { train = \"pictures\", test = \"pictures\" } }";
+    let of_folder =
+        ["run", "tiny.toml", "-o", source, "-o", "data.subset.per-class=5", "--store", "other"];
+    desk.good(&of_folder);
+
+    let mut files: Vec<_> =
+        fs::read_dir(desk.path("pictures/3")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in &files[..2] {
+        let whole = fs::read(file).unwrap();
+        fs::write(file, &whole[..whole.len() / 2]).unwrap();
+    }
+    let told = desk.run(&of_folder);
+    assert_eq!(told.code, 2, "{}", told.err);
+    for file in &files[..2] {
+        let name = format!("pictures/3/{}", file.file_name().unwrap().to_str().unwrap());
+        assert!(told.err.contains(&format!("error: {name}: ")), "{name}: {}", told.err);
+    }
+    assert!(told.err.contains("a picture that can be read\n  hint: "), "{}", told.err);
+    assert!(told.err.ends_with("mistakes found in the data\n"), "{}", told.err);
+}
+
+#[test]
+fn a_training_that_diverges_says_where_and_what_to_do() {
+    let desk = Desk::new();
+    let rate = "classifier.small.training.recipe.learning-rate.peak=1e30";
+    let told = desk.run(&["run", "tiny.toml", "-o", rate]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    let last = told.err.lines().rev().find(|line| line.starts_with("error: ")).unwrap();
+    for part in ["`classifier small on ", "diverged at step ", "lower learning rate"] {
+        assert!(last.contains(part), "{part}: {last}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped() {
+    let long = ["run", "tiny.toml", "-o", "generator.pixel.training.recipe.steps=200"];
+    let undisturbed = Desk::new();
+    undisturbed.good(&long);
+
+    let desk = Desk::new();
+    let mut child =
+        desk.command(&long).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let begun = lines.find(|line| line.starts_with("started") && line.contains("generator"));
+    assert!(begun.is_some());
+    let signal = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    assert!(signal.unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert_eq!(rest.last().unwrap(), "interrupted: run the same command again to go on");
+    assert!(rest.iter().any(|line| line.starts_with("stopping at the next safe point")));
+
+    desk.good(&long);
+    assert!(desk.table() == undisturbed.table(), "the tables differ");
+}
+
+#[test]
+fn only_what_a_change_touches_runs_again() {
+    let desk = Desk::new();
+    let first = desk.good(&["run", "tiny.toml"]);
+    assert!(first.contains("9 of 9 stages run"), "{first}");
+    let table = desk.table();
+    let again = desk.good(&["run", "tiny.toml"]);
+    assert!(again.contains("0 of ") && again.contains(" stages run"), "{again}");
+    assert!(desk.table() == table, "the tables differ");
+
+    let guidance = "generator.pixel.guidance=3.0";
+    let why = desk.good(&["why", "tiny.toml", "-o", guidance]);
+    assert!(why.contains("guidance changed: 1.5 -> 3.0"), "{why}");
+    let plan = desk.good(&["plan", "tiny.toml", "-o", guidance]);
+    let of = |state: &str| plan.lines().filter(|line| line.starts_with(state)).collect::<Vec<_>>();
+    let (runs, cached) = (of("runs ").join("\n"), of("cached ").join("\n"));
+    for label in ["synthetic pictures", "on synthetic, seed 0", "gan-test by", "scores of"] {
+        assert!(runs.contains(label) && !cached.contains(label), "{label}: {plan}");
+    }
+    for label in ["real pictures", "test of small on real"] {
+        assert!(cached.contains(label), "{label}: {plan}");
+    }
+    assert!(
+        !runs.contains("pixel generator") && !runs.contains("classifier small on real"),
+        "{plan}"
+    );
+    let told = desk.run(&["run", "tiny.toml", "-o", guidance]);
+    assert!(told.out.contains("5 of "), "{}", told.out);
+    assert!(!told.err.contains("started      pixel generator"), "{}", told.err);
+}
+
+#[test]
+fn results_are_json_where_it_is_asked_for() {
+    let desk = Desk::new();
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let plan = json(&desk.good(&["plan", "tiny.toml", "--json"]));
+    assert_eq!(plan["stages"].as_array().unwrap().len(), 9);
+    assert_eq!(plan["stages"][0]["state"], "runs");
+    let early = desk.run(&["show", "tiny.toml"]);
+    assert_eq!(early.code, 1);
+    assert!(early.err.contains("run the experiment first"), "{}", early.err);
+
+    let ran = json(&desk.good(&["run", "tiny.toml", "--json"]));
+    let shown = json(&desk.good(&["show", "tiny.toml", "--json"]));
+    assert_eq!(ran, shown);
+    assert_eq!(json(&String::from_utf8(desk.table()).unwrap()), shown);
+    assert!(desk.good(&["show", "tiny.toml"]).contains("| small "));
+}
+
+#[test]
+fn sweeps_and_seeds_multiply_the_stages() {
+    let desk = Desk::new();
+    let stages = |more: &[&str]| {
+        let plan = desk.good(&[&["plan", "tiny.toml", "--json"], more].concat());
+        let plan: Value = serde_json::from_str(&plan).unwrap();
+        plan["stages"].as_array().unwrap().len()
+    };
+    // Data, generator, classifier and test of real pictures are shared by both guidances.
+    assert_eq!(stages(&["--sweep", "generator.pixel.guidance=1,2"]), 4 + 2 * 5);
+    // Data and generator are shared by both seeds.
+    assert_eq!(stages(&["--seeds", "0,1"]), 2 + 2 * 7);
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let desk = Desk::new();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/experiment.schema.json");
+    let said = desk.good(&["schema"]);
+    let schema: Value = serde_json::from_str(&said).unwrap();
+    assert!(schema["properties"]["generator"].is_object());
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == said, "run `ersatz schema > docs/experiment.schema.json`");
+}
+
+#[test]
+fn doctor_looks_at_the_machine() {
+    let out = Desk::new().good(&["doctor"]);
+    for part in ["ersatz ", "threads ", "store ", "0 entries", "data "] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+}
