@@ -1,7 +1,7 @@
 //! Milliseconds of our operators beside those of plain burn-flex on the CPU, forward and backward: the
 //! best of several rounds, in which both take turns.
 //!
-//! `cargo bench --bench operators`
+//! `cargo bench --bench operators`, or for some of them `cargo bench --bench operators -- convolution`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -54,6 +54,9 @@ fn draw<const D: usize>(shape: [usize; D], name: &str) -> Tensor<D> {
 type Operator<'a> = &'a dyn Fn() -> Tensor<4>;
 
 fn compare(name: &str, shape: &str, ours: Operator<'_>, plain: Operator<'_>) {
+    if std::env::args().skip(1).any(|word| !word.starts_with("--") && !name.contains(&word)) {
+        return;
+    }
     let mut best = [[f64::INFINITY; 2]; 2];
     for _ in 0..ROUNDS {
         for (best, operator) in best.iter_mut().zip([ours, plain]) {

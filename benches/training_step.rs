@@ -1,7 +1,7 @@
 //! Milliseconds of one training step (forward and backward, no optimiser) on the CPU: a small diffusion
 //! UNet and ResNet-20. The best of several rounds, in which the nets take turns.
 //!
-//! `cargo bench --bench training_step`
+//! `cargo bench --bench training_step`, or for some of them `cargo bench --bench training_step -- unet`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -19,12 +19,16 @@ const PICTURES: usize = 64;
 const ROUNDS: usize = 10;
 
 fn main() {
-    let mut steps = [
+    let asked = |name: &str| {
+        std::env::args().skip(1).all(|word| word.starts_with("--") || name.contains(&word))
+    };
+    let mut steps = vec![
         ("unet, 8x8", diffusion_step(8)),
         ("resnet-20, 8x8", classifier_step(8)),
         ("resnet-20, 32x32", classifier_step(32)),
     ];
-    let mut best = [[f64::INFINITY; 2]; 3];
+    steps.retain(|(name, _)| asked(name));
+    let mut best = vec![[f64::INFINITY; 2]; steps.len()];
     for _ in 0..ROUNDS {
         for (best, (_, step)) in best.iter_mut().zip(&mut steps) {
             let now = step();

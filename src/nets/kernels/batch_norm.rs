@@ -36,6 +36,10 @@ pub struct Affine {
 
 /// What follows a norm.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "burn's tensors are large, and there is one per call"
+)]
 pub enum Finish {
     /// Nothing.
     Identity,

@@ -19,6 +19,7 @@ use super::channels::{channel_totals, narrow};
 use super::dots::{self, Rows, add_dots};
 use super::flex::{Host, Operands, flex_tensor, take};
 use super::gemm::{Matrix, Target, multiply, multiply_into_window};
+use super::scratch::Scratch;
 use super::shifts::{Shape, gather, scatter};
 use super::vector::{self, vectorised};
 
@@ -148,11 +149,11 @@ fn mirrored_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
 fn correlate(x: &[f32], matrices: &[f32], bias: Option<&[f32]>, s: &Shape) -> Vec<f32> {
     let mut out = vec![0.0_f32; s.n * s.output()];
     let pictures = out.par_chunks_mut(s.output()).zip(x.par_chunks(s.input()));
-    pictures.for_each_init(Vec::new, |planes, (out, x)| {
+    pictures.for_each_init(Scratch::default, |scratch, (out, x)| {
         let planes: &[f32] = if s.is_pointwise() {
             x
         } else {
-            planes.resize(s.planes() * s.plane(), 0.0);
+            let planes = scratch.numbers(s.planes() * s.plane());
             gather(x, s, planes);
             planes
         };
@@ -193,9 +194,9 @@ fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
     let matrices = forward_matrices(weight, s);
     let mut dx = vec![0.0_f32; s.n * s.input()];
     let pictures = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
-    pictures.for_each_init(Vec::new, |planes, (dx, dy)| {
-        planes.clear();
-        planes.resize(s.planes() * s.plane(), 0.0);
+    pictures.for_each_init(Scratch::default, |scratch, (dx, dy)| {
+        let planes = scratch.numbers(s.planes() * s.plane());
+        planes.fill(0.0);
         let dy = Matrix::new(dy, s.outputs, s.pixels());
         for (ky, matrix) in matrices.chunks_exact(s.outputs * s.planes()).enumerate() {
             let a = Matrix::new(matrix, s.outputs, s.planes()).transposed();
@@ -239,8 +240,9 @@ fn lane_weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
     let columns = s.pixels().next_multiple_of(dots::LANES);
     let dy_step = s.outputs.next_multiple_of(dots::TILE) * columns;
     let planes_step = s.planes().next_multiple_of(dots::TILE) * s.plane();
-    let mut dy_rows = vec![0.0; pictures * dy_step];
-    let mut planes = vec![0.0; pictures * planes_step + dots::LANES];
+    let (mut dy_scratch, mut planes_scratch) = (Scratch::default(), Scratch::default());
+    let dy_rows = dy_scratch.numbers(pictures * dy_step);
+    let planes = planes_scratch.numbers(pictures * planes_step + dots::LANES);
     for (x, dy) in x.chunks(pictures * s.input()).zip(dy.chunks(pictures * s.output())) {
         for (target, picture) in planes.chunks_mut(planes_step).zip(x.chunks(s.input())) {
             gather(picture, s, &mut target[..s.planes() * s.plane()]);
@@ -250,7 +252,7 @@ fn lane_weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
             rows.for_each(|(target, row)| target[..s.pixels()].copy_from_slice(row));
         }
         let a =
-            Rows { numbers: &dy_rows, count: s.outputs, row_step: columns, picture_step: dy_step };
+            Rows { numbers: dy_rows, count: s.outputs, row_step: columns, picture_step: dy_step };
         for (ky, sum) in sum.chunks_mut(s.outputs * s.planes()).enumerate() {
             let b = Rows {
                 numbers: &planes[s.window(ky)..],

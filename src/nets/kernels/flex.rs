@@ -2,7 +2,7 @@
 
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, OpsKind};
-use burn::backend::{Autodiff, BackendTypes, DType, Flex, TensorMetadata};
+use burn::backend::{Autodiff, BackendTypes, DType, Flex, TensorMetadata as _};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 

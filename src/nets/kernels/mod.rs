@@ -12,6 +12,7 @@ mod dots;
 mod flex;
 mod gemm;
 mod group_norm;
+mod scratch;
 mod shifts;
 mod silu;
 mod vector;

@@ -56,7 +56,7 @@ pub(super) fn exp(x: f32) -> f32 {
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let fraction = p * (r * r) + r + 1.0;
     // The low bits of `shifted` are n: they are added to the exponent.
     f32::from_bits(fraction.to_bits().wrapping_add(shifted.to_bits() << 23))
@@ -105,8 +105,8 @@ pub(super) fn sum(x: &[f32], term: impl Fn(f32) -> f32) -> f64 {
         let mut lanes = Lanes([0.0; LANES]);
         let (wide, rest) = block.as_chunks::<LANES>();
         for x in wide {
-            for i in 0..LANES {
-                lanes.0[i] += term(x[i]);
+            for (lane, x) in lanes.0.iter_mut().zip(x) {
+                *lane += term(*x);
             }
         }
         for (lane, x) in lanes.0.iter_mut().zip(rest) {
