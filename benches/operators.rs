@@ -1,7 +1,8 @@
-//! Milliseconds of our operators beside those of plain burn-flex on the CPU, forward and backward: the
-//! best of several rounds, in which both take turns.
+//! Milliseconds of our operators beside those of plain burn-flex on the CPU, forward and backward:
+//! the best of several rounds, in which both take turns.
 //!
-//! `cargo bench --bench operators`, or for some of them `cargo bench --bench operators -- convolution`.
+//! `cargo bench --bench operators`, or for some of them
+//! `cargo bench --bench operators -- convolution`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

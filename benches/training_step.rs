@@ -1,7 +1,8 @@
-//! Milliseconds of one training step (forward and backward, no optimiser) on the CPU: a small diffusion
-//! UNet and ResNet-20. The best of several rounds, in which the nets take turns.
+//! Milliseconds of one training step (forward and backward, no optimiser) on the CPU: a small
+//! diffusion UNet and ResNet-20. The best of several rounds, in which the nets take turns.
 //!
-//! `cargo bench --bench training_step`, or for some of them `cargo bench --bench training_step -- unet`.
+//! `cargo bench --bench training_step`, or for some of them
+//! `cargo bench --bench training_step -- unet`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

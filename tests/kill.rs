@@ -1,4 +1,5 @@
-//! A run that is killed again and again ends with the table of one that was left alone, byte for byte.
+//! A run that is killed again and again ends with the table of one that was left alone, byte for
+//! byte.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::Stop;
 use super::setting::{data_folder, device, store_folder};
+use super::{Stop, say};
 use crate::engine::Store;
 
 #[derive(Args)]
@@ -17,22 +17,22 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) fn execute(&self) -> Result<(), Stop> {
-        println!("ersatz    {}", env!("CARGO_PKG_VERSION"));
-        println!("system    {} {}", std::env::consts::OS, std::env::consts::ARCH);
-        println!("threads   {}", rayon::current_num_threads());
-        println!("vectors   {}", vectors());
+        say(format!("ersatz    {}", env!("CARGO_PKG_VERSION")));
+        say(format!("system    {} {}", std::env::consts::OS, std::env::consts::ARCH));
+        say(format!("threads   {}", rayon::current_num_threads()));
+        say(format!("vectors   {}", vectors()));
         let gpu = match device("cuda:0") {
             Ok(_) => "this build can use CUDA devices",
             Err(_) => "none: a build with `--features cuda` can use them",
         };
-        println!("gpu       {gpu}");
+        say(format!("gpu       {gpu}"));
         let folder = store_folder(self.store.as_deref());
         let store = Store::open(&folder)?;
         let (keys, free) = (store.keys()?.len(), store.free_bytes()? >> 20);
-        println!("store     {folder}: {keys} entries, {free} MiB free");
+        say(format!("store     {folder}: {keys} entries, {free} MiB free"));
         let data = data_folder();
         let found = if Path::new(&data).is_dir() { "found" } else { "absent" };
-        println!("data      ERSATZ_DATA = {data}: {found}; the digits are in the program");
+        say(format!("data      ERSATZ_DATA = {data}: {found}; the digits are in the program"));
         Ok(())
     }
 }

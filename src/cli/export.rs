@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Stop;
 use super::setting::{Opened, Setting};
+use super::{Stop, say};
 use crate::engine::{Disk, RealDisk};
 use crate::lab::data::read_shard;
 
@@ -41,7 +41,7 @@ impl Export {
                 }
             }
         }
-        println!("{written} pictures written to {}", self.to.display());
+        say(format!("{written} pictures written to {}", self.to.display()));
         Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Stop;
 use super::setting::{Opened, Setting};
+use super::{Stop, say};
 use crate::engine::{State, duration, plan};
 
 #[derive(Args)]
@@ -41,7 +41,10 @@ impl Plan {
                         "seconds": estimate.seconds, "bytes": estimate.bytes})
                 })
                 .collect();
-            println!("{}", serde_json::json!({"stages": stages, "free-bytes": plan.free_bytes}));
+            say(format!(
+                "{}",
+                serde_json::json!({"stages": stages, "free-bytes": plan.free_bytes})
+            ));
             return refuse_missing(&opened);
         }
         for (state, key, label, estimate) in &lines {
@@ -49,17 +52,17 @@ impl Plan {
                 "cached" => String::new(),
                 _ => format!("about {}", duration(estimate.seconds)),
             };
-            println!("{state:8} {key}  {label:60} {cost}");
+            say(format!("{state:8} {key}  {label:60} {cost}"));
         }
         let all = plan.estimate();
-        println!(
+        say(format!(
             "\n{} of {} stages to run, about {} and {} MiB ({} MiB are free)",
             plan.to_run(),
             plan.nodes.len(),
             duration(all.seconds),
             all.bytes.div_ceil(1 << 20),
             plan.free_bytes >> 20
-        );
+        ));
         refuse_missing(&opened)
     }
 }

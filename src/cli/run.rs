@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Stop;
 use super::setting::{Opened, Setting};
+use super::{Stop, say};
 use crate::engine::{
     Disk, Events, Executor, Failure, JsonLines, Local, RealDisk, Screen, ScreenStyle, Sink,
     StopFlag, Stopwatch, Summary, Work, duration, plan,
@@ -81,8 +81,8 @@ impl Run {
         print(&document, self.json);
         if !self.json {
             let (ran, all) = (summary.done(), before.nodes.len());
-            println!("{ran} of {all} stages run, {} in all", duration(watch.seconds()));
-            println!("report: {}", folder.join("index.html").display());
+            say(format!("{ran} of {all} stages run, {} in all", duration(watch.seconds())));
+            say(format!("report: {}", folder.join("index.html").display()));
         }
         Ok(())
     }
@@ -108,12 +108,15 @@ pub(super) fn print(document: &Document, json: bool) {
     if json {
         let files = document.files();
         let table = files.iter().find(|(name, _)| name == "table.json");
-        println!("{}", table.map(|(_, bytes)| String::from_utf8_lossy(bytes)).unwrap_or_default());
+        say(format!(
+            "{}",
+            table.map(|(_, bytes)| String::from_utf8_lossy(bytes)).unwrap_or_default()
+        ));
         return;
     }
-    println!("# {} [{}]\n", document.title, document.profile);
-    document.summary.iter().for_each(|line| println!("{line}\n"));
-    document.tables.iter().for_each(|table| println!("{}", table.markdown()));
+    say(format!("# {} [{}]\n", document.title, document.profile));
+    document.summary.iter().for_each(|line| say(format!("{line}\n")));
+    document.tables.iter().for_each(|table| say(format!("{}", table.markdown())));
 }
 
 /// Writes every file of a report, each whole or not at all; returns the folder.

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Stop;
 use super::setting::{Opened, Setting};
+use super::{Stop, say};
 use crate::engine::{plan, why};
 
 #[derive(Args)]
@@ -29,12 +29,12 @@ impl Why {
                 explanation.label.contains(text) || explanation.key.hex().starts_with(text)
             });
             if named || (self.stage.is_none() && (self.all || !explanation.cached)) {
-                println!("{explanation}\n");
+                say(format!("{explanation}\n"));
                 shown += 1;
             }
         }
         let cached = plan.nodes.len() - plan.to_run();
-        println!("{} stages to run, {cached} cached, {shown} explained", plan.to_run());
+        say(format!("{} stages to run, {cached} cached, {shown} explained", plan.to_run()));
         Ok(())
     }
 }

@@ -67,8 +67,8 @@ impl Node {
         }
     }
 
-    /// Returns the node at a path, or the deepest one on the way, and whether it is the whole way. Items of
-    /// a list go by their position.
+    /// Returns the node at a path, or the deepest one on the way, and whether it is the whole way.
+    /// Items of a list go by their position.
     pub fn deepest(&self, path: &[&str]) -> (&Self, bool) {
         let Some((first, rest)) = path.split_first() else { return (self, true) };
         match &self.kind {
@@ -124,7 +124,8 @@ pub fn parse(name: &str, text: &str) -> Result<Node, Vec<Problem>> {
     let mut slips: Vec<(Range<usize>, &str)> =
         errors.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
     slips.sort_by_key(|(span, _)| span.start);
-    // An array that is never closed swallows the rest of the file: only its first slip means anything.
+    // An array that is never closed swallows the rest of the file: only its first slip means
+    // anything.
     let unclosed = slips.iter().any(|(_, message)| message.starts_with("unclosed array,"));
     if let (true, Some(i)) = (unclosed, slips.iter().position(|(_, text)| text.contains("array"))) {
         slips[i].1 = "an array that is still open, expected `]`";

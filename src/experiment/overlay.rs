@@ -1,7 +1,7 @@
 //! Laying one part of a file over another: profiles, options, sweeps.
 //!
-//! Tables are merged key by key, everything else is replaced. Where the schema says that a table is a
-//! choice, another choice replaces the one before, with all that stood under it.
+//! Tables are merged key by key, everything else is replaced. Where the schema says that a table is
+//! a choice, another choice replaces the one before, with all that stood under it.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! From what was written to what is meant: profile, options, sweep, defaults, and every check that needs no
-//! work.
+//! From what was written to what is meant: profile, options, sweep, defaults, and every check that
+//! needs no work.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -15,7 +15,8 @@ use crate::terms::{Files, Problem, Problems, nearest};
 /// What was asked for on the command line, beside the file.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The overlay to lay over the file; `paper`: none; absent: `tiny` if the file has it, else none.
+    /// The overlay to lay over the file; `paper`: none; absent: `tiny` if the file has it, else
+    /// none.
     pub profile: Option<String>,
     /// `key=value`, each laid over the file in order.
     pub overrides: Vec<String>,

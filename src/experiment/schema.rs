@@ -1,7 +1,7 @@
 //! The JSON schema of the experiment file, read as shapes.
 //!
-//! One derivation makes the schema that editors use, the reference page, and the check of every file: what
-//! is refused here is what the schema refuses.
+//! One derivation makes the schema that editors use, the reference page, and the check of every
+//! file: what is refused here is what the schema refuses.
 
 use std::sync::OnceLock;
 

@@ -1,11 +1,11 @@
-//! Batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithm 1) and what follows it in a
-//! residual net, `relu(norm(x))` or `relu(norm(x) + r)` (He et al. 2016, arXiv:1512.03385, Eq. 1), as one
-//! node of the graph.
+//! Batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithm 1) and what follows it in
+//! a residual net, `relu(norm(x))` or `relu(norm(x) + r)` (He et al. 2016, arXiv:1512.03385, Eq.
+//! 1), as one node of the graph.
 //!
 //! A plane is one channel of one picture; a channel has `N` numbers in the batch. With
-//! `x' = (x - mean) / sqrt(variance + epsilon)` the output is `y = f(weight x' + bias + r)`. Backward takes
-//! `dz = dy f'`, which is also the gradient of `r`, and, per channel, `a = mean(dz)` and `b = mean(dz x')`
-//! (their sums are the gradients of bias and weight); then
+//! `x' = (x - mean) / sqrt(variance + epsilon)` the output is `y = f(weight x' + bias + r)`.
+//! Backward takes `dz = dy f'`, which is also the gradient of `r`, and, per channel, `a = mean(dz)`
+//! and `b = mean(dz x')` (their sums are the gradients of bias and weight); then
 //! `dx = weight (dz - a - b x') / sqrt(variance + epsilon)`.
 
 use burn::backend::Flex;
@@ -487,7 +487,8 @@ mod tests {
         }
     }
 
-    /// The law in double precision, for central differences: two channels, three pictures of two pixels.
+    /// The law in double precision, for central differences: two channels, three pictures of two
+    /// pixels.
     fn objective(parts: &[Vec<f64>; 4], dy: &[f64]) -> f64 {
         let [x, weight, bias, r] = parts;
         let mut total = 0.0;

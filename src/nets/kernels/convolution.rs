@@ -1,11 +1,11 @@
 //! Two-dimensional convolution by matrix products.
 //!
-//! With the shifted planes `S` of a picture ([`shifts`](super::shifts)) and, for every row `ky` of the
-//! kernel, the weights `W[ky]` as a matrix `[outputs, kernel * inputs]`, the output is the sum over `ky`
-//! of `W[ky]` times the window `ky` of `S`. The weight gradient is the sum over pictures of `dY` times
-//! the same windows; the input gradient is, for stride 1, itself a convolution of `dY` with the mirrored
-//! weights. burn-flex 0.22.1 computes the weight gradient as a convolution with the output gradient as
-//! its kernel, which costs several times more.
+//! With the shifted planes `S` of a picture ([`shifts`](super::shifts)) and, for every row `ky` of
+//! the kernel, the weights `W[ky]` as a matrix `[outputs, kernel * inputs]`, the output is the sum
+//! over `ky` of `W[ky]` times the window `ky` of `S`. The weight gradient is the sum over pictures
+//! of `dY` times the same windows; the input gradient is, for stride 1, itself a convolution of
+//! `dY` with the mirrored weights. burn-flex 0.22.1 computes the weight gradient as a convolution
+//! with the output gradient as its kernel, which costs several times more.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -26,8 +26,8 @@ use super::vector::{self, vectorised};
 /// Independent partial sums of a weight gradient, whatever the number of threads.
 const LANES: usize = 8;
 
-/// Output pixels that a weight gradient takes together, at least: the end of a sum in a vector costs
-/// about as much as 64 of its pixels.
+/// Output pixels that a weight gradient takes together, at least: the end of a sum in a vector
+/// costs about as much as 64 of its pixels.
 const COLUMNS: usize = 512;
 
 /// Step, border and groups of a square convolution.
@@ -131,7 +131,8 @@ fn forward_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
     matrices
 }
 
-/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kernel * outputs]` each.
+/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kernel * outputs]`
+/// each.
 fn mirrored_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
     let (kernel, inputs, outputs) = (s.kernel, s.inputs, s.outputs);
     let mut matrices = vec![0.0; weight.len()];

@@ -1,6 +1,7 @@
-//! Products of all rows of one matrix with all rows of another, over several pictures: what the gradient
-//! of a convolution's weight consists of. A general matrix product would first bring one of them into
-//! another order, which costs as much as the product itself where there are few channels.
+//! Products of all rows of one matrix with all rows of another, over several pictures: what the
+//! gradient of a convolution's weight consists of. A general matrix product would first bring one
+//! of them into another order, which costs as much as the product itself where there are few
+//! channels.
 
 use super::gemm::{Matrix, Target, multiply};
 

@@ -1,10 +1,10 @@
-//! Group normalisation (Wu & He 2018, arXiv:1803.08494, Eq. 1 and 2), scale and shift of the channels,
-//! and the activation behind it, as one node of the graph.
+//! Group normalisation (Wu & He 2018, arXiv:1803.08494, Eq. 1 and 2), scale and shift of the
+//! channels, and the activation behind it, as one node of the graph.
 //!
 //! A row is one group of one picture: `m` numbers that lie side by side. With
 //! `x' = (x - mean) / sqrt(variance + epsilon)` and `z = weight * x' + bias` the output is `f(z)`.
-//! Backward takes `dz = dy f'(z)` and, per row, `a = mean(weight dz)` and `b = mean(weight dz x')`; then
-//! `dx = (weight dz - a - b x') / sqrt(variance + epsilon)`.
+//! Backward takes `dz = dy f'(z)` and, per row, `a = mean(weight dz)` and `b = mean(weight dz x')`;
+//! then `dx = (weight dz - a - b x') / sqrt(variance + epsilon)`.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

@@ -1,4 +1,5 @@
-//! What the laws of all operators share: drawn tensors, and gradients of two operators side by side.
+//! What the laws of all operators share: drawn tensors, and gradients of two operators side by
+//! side.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -26,8 +27,8 @@ pub(super) fn pull<const D: usize>(out: &Tensor<D>) -> burn::tensor::Gradients {
     (out.clone() * dy).sum().backward()
 }
 
-/// Returns the output outside of a graph, the output in a graph and the gradients, first of the plain
-/// operator and then of ours.
+/// Returns the output outside of a graph, the output in a graph and the gradients, first of the
+/// plain operator and then of ours.
 pub(super) fn plain_and_ours<const D: usize, const E: usize, const N: usize>(
     inputs: [Tensor<D>; N],
     plain: impl Fn([Tensor<D>; N]) -> Tensor<E>,

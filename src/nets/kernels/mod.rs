@@ -1,8 +1,9 @@
-//! Our own CPU operators behind burn's extension point, with the plain burn operators as the fallback
-//! on every other device. The only room of the house that holds `unsafe` code.
+//! Our own CPU operators behind burn's extension point, with the plain burn operators as the
+//! fallback on every other device. The only room of the house that holds `unsafe` code.
 //!
 //! Each operator equals the plain burn operator (a law, over random shapes), and its numbers do not
-//! depend on the number of threads: work is cut by shape alone, and partial sums are added in order.
+//! depend on the number of threads: work is cut by shape alone, and partial sums are added in
+//! order.
 #![expect(unsafe_code, reason = "matrix products take raw pointers; vector units are asked for")]
 
 mod batch_norm;

@@ -1,10 +1,10 @@
 //! The numbers of a picture as the products of a convolution want them: shifted planes.
 //!
-//! For every column `kx` of the kernel and every channel there is one plane: the picture with its zero
-//! border, shifted by `kx`, only the columns that outputs look at. Rows of a plane are sorted by their
-//! remainder at division by the stride, so that for every row `ky` of the kernel the numbers that all
-//! outputs look at lie side by side, row after row: a window of the plane. A picture is copied `k` times
-//! where patches ("im2col") would copy it `k * k` times.
+//! For every column `kx` of the kernel and every channel there is one plane: the picture with its
+//! zero border, shifted by `kx`, only the columns that outputs look at. Rows of a plane are sorted
+//! by their remainder at division by the stride, so that for every row `ky` of the kernel the
+//! numbers that all outputs look at lie side by side, row after row: a window of the plane. A
+//! picture is copied `k` times where patches ("im2col") would copy it `k * k` times.
 
 /// All sizes of a convolution with a square kernel.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
-//! The sigmoid linear unit, `x * sigmoid(x)` (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2), as
-//! one node of the graph. It remembers its input only.
+//! The sigmoid linear unit, `x * sigmoid(x)` (Hendrycks & Gimpel 2016, arXiv:1606.08415, section
+//! 2), as one node of the graph. It remembers its input only.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

@@ -1,7 +1,8 @@
-//! Loops for vector units: the same Rust loop compiled for the widest instructions of the processor.
+//! Loops for vector units: the same Rust loop compiled for the widest instructions of the
+//! processor.
 //!
-//! Loops add in [`LANES`] fixed lanes and never contract a product and a sum into one rounding, so a
-//! number is the same on every instruction set.
+//! Loops add in [`LANES`] fixed lanes and never contract a product and a sum into one rounding, so
+//! a number is the same on every instruction set.
 
 /// Partial sums of a loop: one vector register of AVX-512, two of AVX2.
 pub(super) const LANES: usize = 16;
@@ -128,8 +129,8 @@ pub(super) fn moments(x: &[f32]) -> (f64, f64) {
     (mean, (square - x.len() as f64 * slip * slip).max(0.0))
 }
 
-/// Visits the numbers of `rows` together, replaces those of `out` and returns two sums: `visit` returns
-/// the new number and the two terms. An empty `out` stays empty.
+/// Visits the numbers of `rows` together, replaces those of `out` and returns two sums: `visit`
+/// returns the new number and the two terms. An empty `out` stays empty.
 #[inline(always)]
 pub(super) fn map_and_sum<const K: usize>(
     rows: [&[f32]; K],
