@@ -13,8 +13,8 @@ use crate::terms::{Problem, nearest};
 pub struct Misfits {
     /// Everything refused, in no order.
     pub problems: Vec<Problem>,
-    /// Keys at the top of the file that are refused or hold something refused, and those that a refused
-    /// one may have meant: what they say is not known.
+    /// Keys at the top of the file that are refused or hold something refused, and those that a
+    /// refused one may have meant: what they say is not known.
     pub broken: BTreeSet<String>,
 }
 

@@ -67,8 +67,8 @@ impl Node {
         }
     }
 
-    /// Returns the node at a path, or the deepest one on the way, and whether it is the whole way. Items of
-    /// a list go by their position.
+    /// Returns the node at a path, or the deepest one on the way, and whether it is the whole way.
+    /// Items of a list go by their position.
     pub fn deepest(&self, path: &[&str]) -> (&Self, bool) {
         let Some((first, rest)) = path.split_first() else { return (self, true) };
         match &self.kind {

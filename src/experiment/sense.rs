@@ -13,8 +13,8 @@ use crate::nets::classifier::Input;
 use crate::stages::Net;
 use crate::terms::{Files, Problem, nearest};
 
-/// Returns what does not make sense, each at its place in the file. What depends on one of the `broken`
-/// keys is not looked at: what was meant there is not known.
+/// Returns what does not make sense, each at its place in the file. What depends on one of the
+/// `broken` keys is not looked at: what was meant there is not known.
 pub(super) fn check(
     file: &Node,
     experiment: &Experiment,
