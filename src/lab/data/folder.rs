@@ -338,8 +338,10 @@ mod tests {
             text,
             "folder.train: class `b` is empty: no picture in `data/b`, \
              expected at least one file of png, jpg, jpeg, webp, bmp\n\
+             hint: add pictures, or name the others in `subset.classes`\n\
              folder.train: class `c` is empty: no picture in `data/c`, \
-             expected at least one file of png, jpg, jpeg, webp, bmp"
+             expected at least one file of png, jpg, jpeg, webp, bmp\n\
+             hint: add pictures, or name the others in `subset.classes`"
         );
         // A class that is not asked for may be empty.
         let only_a = Subset { classes: vec!["a".to_owned()], per_class: None };
@@ -425,7 +427,8 @@ mod tests {
         assert_eq!(problems.0.len(), 21);
         assert_eq!(
             problems.0[7].to_string(),
-            "data/a/bad07.png: not a test picture, expected a picture that can be read"
+            "data/a/bad07.png: not a test picture, expected a picture that can be read\n\
+             hint: replace the file or take it out"
         );
         assert!(problems.0[20].found.contains("3 more"), "{}", problems.0[20]);
     }
