@@ -1,7 +1,7 @@
 //! What people see: broken experiment files, wrong data, runs that stop, and what each verb prints.
 //!
 //! `tests/cli/NAME.toml` is a broken experiment, `NAME.txt` all that the program says about it.
-
+#![expect(clippy::disallowed_methods, reason = "a test writes its own inputs")]
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::setting::{Opened, Setting};
 use super::{Stop, say};
-use crate::engine::{Disk, RealDisk};
-use crate::lab::data::read_shard;
+use crate::engine::{Disk as _, RealDisk};
+use crate::stages::drawn_files;
 
 #[derive(Args)]
 pub(super) struct Export {
@@ -28,16 +28,11 @@ impl Export {
                 let entry = store.find(node.key())?.whole().ok_or_else(|| {
                     Stop::Failed(format!("`{}` is not drawn yet: run the experiment", node.label()))
                 })?;
-                for name in entry.names().filter(|name| name.ends_with(".parquet")) {
-                    let (classes, rows) = read_shard(&entry.read(name)?)
-                        .map_err(|error| Stop::Failed(error.to_string()))?;
-                    for row in rows {
-                        let folder = self.to.join(classes.name(row.class));
-                        RealDisk.create_folder(&folder)?;
-                        let file = format!("{}.png", row.id.replace('/', "-"));
-                        RealDisk.write(&folder.join(file), &row.png)?;
-                        written += 1;
-                    }
+                for (class, id, png) in drawn_files(&entry)? {
+                    let folder = self.to.join(class);
+                    RealDisk.create_folder(&folder)?;
+                    RealDisk.write(&folder.join(format!("{}.png", id.replace('/', "-"))), &png)?;
+                    written += 1;
                 }
             }
         }

@@ -7,8 +7,8 @@ use clap::Args;
 use super::setting::{Opened, Setting};
 use super::{Stop, say};
 use crate::engine::{
-    Disk, Events, Executor, Failure, JsonLines, Local, RealDisk, Screen, ScreenStyle, Sink,
-    StopFlag, Stopwatch, Summary, Work, duration, plan,
+    Disk as _, Events, Executor as _, Failure, JsonLines, Local, RealDisk, Screen, ScreenStyle,
+    Sink, StopFlag, Stopwatch, Summary, Work, duration, plan,
 };
 use crate::experiment::document;
 use crate::report::Document;
@@ -80,7 +80,7 @@ impl Run {
         let folder = write(&document, &self.reports)?;
         print(&document, self.json);
         if !self.json {
-            let (ran, all) = (summary.done(), before.nodes.len());
+            let (ran, all) = (summary.done(), built.graph.iter().len());
             say(format!("{ran} of {all} stages run, {} in all", duration(watch.seconds())));
             say(format!("report: {}", folder.join("index.html").display()));
         }
@@ -108,15 +108,12 @@ pub(super) fn print(document: &Document, json: bool) {
     if json {
         let files = document.files();
         let table = files.iter().find(|(name, _)| name == "table.json");
-        say(format!(
-            "{}",
-            table.map(|(_, bytes)| String::from_utf8_lossy(bytes)).unwrap_or_default()
-        ));
+        say(table.map(|(_, bytes)| String::from_utf8_lossy(bytes)).unwrap_or_default());
         return;
     }
     say(format!("# {} [{}]\n", document.title, document.profile));
     document.summary.iter().for_each(|line| say(format!("{line}\n")));
-    document.tables.iter().for_each(|table| say(format!("{}", table.markdown())));
+    document.tables.iter().for_each(|table| say(table.markdown()));
 }
 
 /// Writes every file of a report, each whole or not at all; returns the folder.

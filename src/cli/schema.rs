@@ -11,7 +11,7 @@ impl Schema {
     #[expect(clippy::unused_self, reason = "every verb is executed alike")]
     pub(super) fn execute(&self) -> Result<(), Stop> {
         let text = serde_json::to_string_pretty(crate::experiment::schema());
-        say(format!("{}", text.map_err(|error| Stop::Failed(error.to_string()))?));
+        say(text.map_err(|error| Stop::Failed(error.to_string()))?);
         Ok(())
     }
 }

@@ -10,16 +10,16 @@ use crate::terms::{Problem, nearest};
 
 /// What the schema refuses.
 #[derive(Debug, Default)]
-pub struct Misfits {
+pub(super) struct Misfits {
     /// Everything refused, in no order.
-    pub problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
     /// Keys at the top of the file that are refused or hold something refused, and those that a
     /// refused one may have meant: what they say is not known.
-    pub broken: BTreeSet<String>,
+    pub(super) broken: BTreeSet<String>,
 }
 
 /// Returns everything in a file that the schema refuses, profiles included.
-pub fn check(file: &Node) -> Misfits {
+pub(super) fn check(file: &Node) -> Misfits {
     let mut misfits = Misfits::default();
     whole(file, &mut misfits);
     if let Kind::Table(entries) = &file.kind

@@ -12,34 +12,32 @@ use crate::terms::Problem;
 
 /// Where a value was written: a file or a command-line option, and the bytes inside it.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(super) struct Place {
     /// The file or option.
-    pub source: Rc<Source>,
+    pub(super) source: Rc<Source>,
     /// Bytes of the value.
-    pub span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 /// A text that values were read from.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// The path of the file, or what the option looked like.
-    pub name: String,
-    /// All of it.
-    pub text: String,
+    pub(super) name: String,
 }
 
 /// A value with its place; tables also know where their keys stand.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub(super) struct Node {
     /// Where it was written.
-    pub place: Place,
+    pub(super) place: Place,
     /// What it is.
-    pub kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// What a node is.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A boolean, number or string; null for what is none of these.
     Scalar(Value),
     /// A list.
@@ -50,14 +48,14 @@ pub enum Kind {
 
 impl Place {
     /// Returns a problem at this place.
-    pub fn problem(&self, found: impl Into<String>, expected: impl Into<String>) -> Problem {
+    pub(super) fn problem(&self, found: impl Into<String>, expected: impl Into<String>) -> Problem {
         Problem::new(self.source.name.clone(), found, expected).at(Some(self.span.clone()))
     }
 }
 
 impl Node {
     /// Returns the tree without its places.
-    pub fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
@@ -69,7 +67,7 @@ impl Node {
 
     /// Returns the node at a path, or the deepest one on the way, and whether it is the whole way.
     /// Items of a list go by their position.
-    pub fn deepest(&self, path: &[&str]) -> (&Self, bool) {
+    pub(super) fn deepest(&self, path: &[&str]) -> (&Self, bool) {
         let Some((first, rest)) = path.split_first() else { return (self, true) };
         match &self.kind {
             Kind::Table(entries) if entries.contains_key(*first) => entries[*first].1.deepest(rest),
@@ -82,14 +80,14 @@ impl Node {
     }
 
     /// Drops a key of a table.
-    pub fn forget(&mut self, key: &str) {
+    pub(super) fn forget(&mut self, key: &str) {
         if let Kind::Table(entries) = &mut self.kind {
             entries.shift_remove(key);
         }
     }
 
     /// Returns what people call its type.
-    pub fn type_name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar(Value::Null) => "a date, an infinite number or one too large",
             Kind::Scalar(Value::Bool(_)) => "a boolean",
@@ -102,7 +100,7 @@ impl Node {
     }
 
     /// Returns the value as it is shown in messages.
-    pub fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match &self.kind {
             Kind::Scalar(Value::Null) => self.type_name().to_owned(),
             Kind::Scalar(value) => format!("`{value}`"),
@@ -115,8 +113,8 @@ impl Node {
 ///
 /// # Errors
 /// All places where it is not TOML, one a line.
-pub fn parse(name: &str, text: &str) -> Result<Node, Vec<Problem>> {
-    let source = Rc::new(Source { name: name.to_owned(), text: text.to_owned() });
+pub(super) fn parse(name: &str, text: &str) -> Result<Node, Vec<Problem>> {
+    let source = Rc::new(Source { name: name.to_owned() });
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Ok(convert_table(&source, table.span(), table.get_ref()));
@@ -148,8 +146,8 @@ fn slip(name: &str, span: Range<usize>, message: &str) -> Problem {
 }
 
 /// Reads one TOML value, as it stands behind `key=` on the command line; a bare word is a string.
-pub fn parse_value(option: &str, text: &str) -> Node {
-    let source = Rc::new(Source { name: option.to_owned(), text: option.to_owned() });
+pub(super) fn parse_value(option: &str, text: &str) -> Node {
+    let source = Rc::new(Source { name: option.to_owned() });
     let place = Place { source: source.clone(), span: 0..option.len() };
     let (value, errors) = DeValue::parse_recoverable(text);
     let mut node = convert(&source, &value);

@@ -10,7 +10,7 @@ use super::schema::{Shape, explained, schema, shape};
 use crate::terms::{Problem, nearest};
 
 /// Lays `over` over a whole file.
-pub fn lay(file: &mut Node, over: Node) {
+pub(super) fn lay(file: &mut Node, over: Node) {
     merge(file, over, schema());
 }
 
@@ -61,7 +61,7 @@ pub(super) fn meaning_of(keys: &[&str]) -> Option<String> {
 ///
 /// # Errors
 /// If the schema has no such path.
-pub fn at_path(path: &str, value: Node) -> Result<Node, Problem> {
+pub(super) fn at_path(path: &str, value: Node) -> Result<Node, Problem> {
     let keys: Vec<&str> = path.split('.').collect();
     let mut part = schema();
     for (i, key) in keys.iter().enumerate() {
@@ -120,7 +120,8 @@ mod tests {
         let base = "seeds = [0, 1]\n[data]\nsize = 8\n[data.source.folder]\ntrain = \"a\"\n";
         assert_eq!(
             laid(base, "seeds = [5]\n[data.source.folder]\ntest = \"b\"\n"),
-            json!({"seeds": [5], "data": {"size": 8, "source": {"folder": {"train": "a", "test": "b"}}}})
+            json!({"seeds": [5], "data": {"size": 8, "source": {"folder":
+                {"train": "a", "test": "b"}}}})
         );
         assert_eq!(
             laid(base, "[data.source.digits]\n"),

@@ -198,8 +198,8 @@ mod tests {
         assert_eq!(
             problems("[vit]\npatch = 3\nfeatures = 32", 1, 8),
             [
-                "vit.patch: patches of 3 pixels in pictures of 8, expected a patch that divides the \
-                 picture\nhint: these do: 1, 2, 4, 8",
+                "vit.patch: patches of 3 pixels in pictures of 8, expected a patch that divides \
+                 the picture\nhint: these do: 1, 2, 4, 8",
                 "vit.heads: 3 heads for 32 features, expected heads that divide the features",
             ]
         );

@@ -291,7 +291,8 @@ mod tests {
             ("blocks.0.attn.qkv.weight", 0.02),
             ("blocks.0.mlp.fc2.weight", 0.02),
             ("head.weight", 0.02),
-            ("patch_embed.proj.weight", 1.0 / (3.0 * 768.0_f64).sqrt()), // U(-a, a), a = 1/sqrt(768)
+            // U(-a, a), a = 1/sqrt(768)
+            ("patch_embed.proj.weight", 1.0 / (3.0 * 768.0_f64).sqrt()),
         ] {
             let values = &net[name].values;
             let square = values.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>();

@@ -23,7 +23,7 @@ pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;
 pub use measure::{MeasureStage, Measurement};
 pub use packed::{PackedError, pack, unpack};
-pub use sample::{SampleStage, Sampled};
+pub use sample::{SampleStage, Sampled, drawn_files};
 
 use burn::tensor::Device;
 use serde::Serialize;

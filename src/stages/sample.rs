@@ -187,6 +187,22 @@ fn is_blank(picture: &Picture) -> bool {
     picture.rgb().chunks(3).all(|pixel| pixel == &picture.rgb()[..3])
 }
 
+/// Returns the class name, the id and the PNG file of every picture of an entry.
+///
+/// # Errors
+/// If the entry cannot be read.
+pub fn drawn_files(entry: &Entry) -> Result<Vec<(String, String, Vec<u8>)>, Failure> {
+    let mut files = Vec::new();
+    for name in entry.names().filter(|name| name.ends_with(".parquet")) {
+        let (classes, rows) = read_shard(&entry.read(name)?).map_err(Failure::other)?;
+        files.extend(rows.into_iter().map(|row| {
+            let class = classes.name(row.class).to_owned();
+            (class, row.id, row.png)
+        }));
+    }
+    Ok(files)
+}
+
 /// Reads the pictures of an entry.
 pub(super) fn pictures(entry: &Entry) -> Result<Dataset, Failure> {
     let mut names: Vec<&str> = entry.names().filter(|name| name.ends_with(".parquet")).collect();

@@ -200,7 +200,8 @@ mod tests {
         let mean = wide.iter().sum::<f64>() / wide.len() as f64;
         let square: f64 = wide.iter().map(|x| (x - mean) * (x - mean)).sum();
         let got = moments(&x);
-        close(got.0, mean, Tol::relative(1e-7)); // Lanes of 256 numbers near 1e4 in single precision.
+        // Lanes of 256 numbers near 1e4 in single precision.
+        close(got.0, mean, Tol::relative(1e-7));
         close(got.1, square, Tol::relative(1e-5));
     }
 }

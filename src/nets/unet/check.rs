@@ -236,7 +236,8 @@ mod tests {
         let found = messages(
             r#"{"act_fn": "gelu", "addition_embed_type": "text_time", "dropout": 0.1,
                 "only_cross_attention": [false, true, false, false],
-                "class_embed_type": "projection", "layers_per_block": "two", "norm_num_groups": null,
+                "class_embed_type": "projection", "layers_per_block": "two",
+                "norm_num_groups": null,
                 "mid_block_type": "UNetMidBlock2DSimpleCrossAttn"}"#,
         );
         let keys = [
