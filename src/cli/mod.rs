@@ -92,8 +92,8 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Prints a line of results. A reader that has seen enough closes the pipe: that ends the program, and is
-/// no mistake.
+/// Prints a line of results. A reader that has seen enough closes the pipe: that ends the program,
+/// and is no mistake.
 fn say(line: impl std::fmt::Display) {
     use std::io::Write as _;
     if writeln!(std::io::stdout(), "{line}").is_err() {
