@@ -3,7 +3,8 @@
 //! A [`Generator`] is a choice in the experiment file; what is trained is one part of it, how
 //! pictures are drawn is the other, so that another guidance or sampler re-uses the training.
 //! [`Draw`] is the seam: it draws pictures that were [ordered](Order) one by one, each from
-//! randomness of its own, so that a picture is the same in any batch.
+//! randomness of its own, so that a picture is the same in any batch (a grey level of it may rarely
+//! differ by one, because products round differently at another batch size).
 
 mod pixel;
 
