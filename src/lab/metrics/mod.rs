@@ -19,6 +19,7 @@ mod kernel;
 mod measure;
 mod memorisation;
 mod moments;
+mod mt19937;
 mod prdc;
 mod predictions;
 mod spectrum;
@@ -34,6 +35,7 @@ pub use kernel::{Kid, KidSubsets, kid, kid_subsets};
 pub use measure::{Evidence, Measured, protocol};
 pub use memorisation::{Memorisation, MemorisationSets, Neighbour, memorisation};
 pub use moments::Moments;
+pub use mt19937::RandomState;
 pub use prdc::{Boundary, Manifolds, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
 
