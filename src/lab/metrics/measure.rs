@@ -199,6 +199,7 @@ mod tests {
                 "coverage[extractor=mean-colour;f64;k=5,<;N=40/30;ref=train]",
                 "authentic[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
                 "near-train[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
+                "authenticity[extractor=mean-colour;f64;nearest=1;N=40/30;ref=train]",
             ]
         );
         for metric in Metric::ALL {
@@ -225,7 +226,8 @@ mod tests {
     #[test]
     fn is_written_in_kebab_case() {
         let names: Vec<Metric> =
-            serde_json::from_str(r#"["fid", "kid", "is", "prdc", "memorisation"]"#).unwrap();
+            serde_json::from_str(r#"["fid", "kid", "is", "prdc", "memorisation", "authenticity"]"#)
+                .unwrap();
         assert_eq!(names, Metric::ALL);
     }
 

@@ -28,15 +28,23 @@ mod tiles;
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
 pub use extractor::Extractor;
-pub use features::Features;
+pub use features::{BadFeatures, Features};
 pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments};
-pub use inception_score::{InceptionScore, SPLITS, inception_score};
-pub use kernel::{Kid, KidSubsets, kid, kid_subsets};
+pub use inception_score::{
+    InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
+    inception_score_unshuffled,
+};
+pub use kernel::{
+    Kid, KidOverSubsets, KidSubsets, SubsetTooLarge, kid, kid_subsets, kid_torch_fidelity,
+};
 pub use measure::{Evidence, Measured, protocol};
-pub use memorisation::{Memorisation, MemorisationSets, Neighbour, memorisation};
+pub use memorisation::{
+    Memorisation, MemorisationSets, Neighbour, Pair, authenticity, closest_pairs, memorisation,
+    neighbours,
+};
 pub use moments::Moments;
 pub use mt19937::RandomState;
-pub use prdc::{Boundary, Manifolds, Prdc, PrdcSpec, prdc};
+pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
 
 use measure::Entry;
@@ -61,11 +69,14 @@ pub enum Metric {
     Prdc,
     /// Copies of training pictures: `authentic` and `near-train`.
     Memorisation,
+    /// Share of pictures that are no near-copy of a training picture (AuthPct): `authenticity`.
+    Authenticity,
 }
 
 impl Metric {
     /// All metrics, in the order of tables.
-    pub const ALL: [Self; 5] = [Self::Fid, Self::Kid, Self::Is, Self::Prdc, Self::Memorisation];
+    pub const ALL: [Self; 6] =
+        [Self::Fid, Self::Kid, Self::Is, Self::Prdc, Self::Memorisation, Self::Authenticity];
 
     fn entry(self) -> &'static Entry {
         match self {
@@ -74,6 +85,7 @@ impl Metric {
             Self::Is => &inception_score::ENTRY,
             Self::Prdc => &prdc::ENTRY,
             Self::Memorisation => &memorisation::ENTRY,
+            Self::Authenticity => &memorisation::AUTHENTICITY,
         }
     }
 
