@@ -29,7 +29,7 @@ pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
 pub use extractor::Extractor;
 pub use features::{BadFeatures, Features};
-pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments};
+pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics, frechet_name};
 pub use inception_score::{
     InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
     inception_score_unshuffled,
@@ -42,7 +42,7 @@ pub use memorisation::{
     Memorisation, MemorisationSets, Neighbour, Pair, authenticity, closest_pairs, memorisation,
     neighbours,
 };
-pub use moments::Moments;
+pub use moments::{Moments, Statistics};
 pub use mt19937::RandomState;
 pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
