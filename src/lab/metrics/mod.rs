@@ -13,6 +13,7 @@ mod accuracy;
 mod calibration;
 mod extractor;
 mod features;
+mod fid_infinity;
 mod frechet;
 mod inception_score;
 mod kernel;
@@ -20,15 +21,18 @@ mod measure;
 mod memorisation;
 mod moments;
 mod mt19937;
+mod per_class;
 mod prdc;
 mod predictions;
 mod spectrum;
 mod tiles;
+mod uncertainty;
 
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
 pub use extractor::Extractor;
 pub use features::{BadFeatures, Features};
+pub use fid_infinity::{FidInfinity, InfinitySizes, POINTS, Point, fid_infinity};
 pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics, frechet_name};
 pub use inception_score::{
     InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
@@ -44,8 +48,13 @@ pub use memorisation::{
 };
 pub use moments::{Moments, Statistics};
 pub use mt19937::RandomState;
+pub use per_class::{ClassMetric, ClassOutcome, ClassScore, Labelled, per_class};
 pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
+pub use uncertainty::{
+    PrdcIntervals, authenticity_interval, fid_interval, inception_score_interval, kid_interval,
+    prdc_intervals,
+};
 
 use measure::Entry;
 use schemars::JsonSchema;
@@ -69,14 +78,23 @@ pub enum Metric {
     Prdc,
     /// Copies of training pictures: `authentic` and `near-train`.
     Memorisation,
+    /// Fréchet distance extrapolated to endless pictures: `fid-infinity`.
+    FidInfinity,
     /// Share of pictures that are no near-copy of a training picture (AuthPct): `authenticity`.
     Authenticity,
 }
 
 impl Metric {
     /// All metrics, in the order of tables.
-    pub const ALL: [Self; 6] =
-        [Self::Fid, Self::Kid, Self::Is, Self::Prdc, Self::Memorisation, Self::Authenticity];
+    pub const ALL: [Self; 7] = [
+        Self::Fid,
+        Self::Kid,
+        Self::Is,
+        Self::Prdc,
+        Self::Memorisation,
+        Self::FidInfinity,
+        Self::Authenticity,
+    ];
 
     fn entry(self) -> &'static Entry {
         match self {
@@ -85,6 +103,7 @@ impl Metric {
             Self::Is => &inception_score::ENTRY,
             Self::Prdc => &prdc::ENTRY,
             Self::Memorisation => &memorisation::ENTRY,
+            Self::FidInfinity => &fid_infinity::ENTRY,
             Self::Authenticity => &memorisation::AUTHENTICITY,
         }
     }
