@@ -195,6 +195,9 @@ mod tests {
                 "coverage[extractor=mean-colour;f64;k=5,<;N=40/30;ref=train]",
                 "authentic[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
                 "near-train[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
+                "fid-infinity[extractor=mean-colour;f64;sizes=15:15..30;mt19937-2020;\
+                 N=40/30;ref=train]",
+                "authenticity[extractor=mean-colour;f64;nearest=1;N=40/30;ref=train]",
             ]
         );
         for metric in Metric::ALL {
@@ -220,8 +223,10 @@ mod tests {
 
     #[test]
     fn is_written_in_kebab_case() {
-        let names: Vec<Metric> =
-            serde_json::from_str(r#"["fid", "kid", "is", "prdc", "memorisation"]"#).unwrap();
+        let names: Vec<Metric> = serde_json::from_str(
+            r#"["fid", "kid", "is", "prdc", "memorisation", "fid-infinity", "authenticity"]"#,
+        )
+        .unwrap();
         assert_eq!(names, Metric::ALL);
     }
 

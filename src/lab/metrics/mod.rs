@@ -13,29 +13,48 @@ mod accuracy;
 mod calibration;
 mod extractor;
 mod features;
+mod fid_infinity;
 mod frechet;
 mod inception_score;
 mod kernel;
 mod measure;
 mod memorisation;
 mod moments;
+mod mt19937;
+mod per_class;
 mod prdc;
 mod predictions;
 mod spectrum;
 mod tiles;
+mod uncertainty;
 
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
 pub use extractor::{Extractor, Taps};
-pub use features::Features;
-pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments};
-pub use inception_score::{InceptionScore, SPLITS, inception_score};
-pub use kernel::{Kid, KidSubsets, kid, kid_subsets};
+pub use features::{BadFeatures, Features};
+pub use fid_infinity::{FidInfinity, InfinitySizes, POINTS, Point, fid_infinity};
+pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics, frechet_name};
+pub use inception_score::{
+    InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
+    inception_score_unshuffled,
+};
+pub use kernel::{
+    Kid, KidOverSubsets, KidSubsets, SubsetTooLarge, kid, kid_subsets, kid_torch_fidelity,
+};
 pub use measure::{Evidence, Measured, protocol};
-pub use memorisation::{Memorisation, MemorisationSets, Neighbour, memorisation};
-pub use moments::Moments;
-pub use prdc::{Boundary, Manifolds, Prdc, PrdcSpec, prdc};
+pub use memorisation::{
+    Memorisation, MemorisationSets, Neighbour, Pair, authenticity, closest_pairs, memorisation,
+    neighbours,
+};
+pub use moments::{Moments, Statistics};
+pub use mt19937::RandomState;
+pub use per_class::{ClassMetric, ClassOutcome, ClassScore, Labelled, per_class};
+pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
+pub use uncertainty::{
+    PrdcIntervals, authenticity_interval, fid_interval, inception_score_interval, kid_interval,
+    prdc_intervals,
+};
 
 use measure::Entry;
 use schemars::JsonSchema;
@@ -59,11 +78,23 @@ pub enum Metric {
     Prdc,
     /// Copies of training pictures: `authentic` and `near-train`.
     Memorisation,
+    /// Fréchet distance extrapolated to endless pictures: `fid-infinity`.
+    FidInfinity,
+    /// Share of pictures that are no near-copy of a training picture (AuthPct): `authenticity`.
+    Authenticity,
 }
 
 impl Metric {
     /// All metrics, in the order of tables.
-    pub const ALL: [Self; 5] = [Self::Fid, Self::Kid, Self::Is, Self::Prdc, Self::Memorisation];
+    pub const ALL: [Self; 7] = [
+        Self::Fid,
+        Self::Kid,
+        Self::Is,
+        Self::Prdc,
+        Self::Memorisation,
+        Self::FidInfinity,
+        Self::Authenticity,
+    ];
 
     fn entry(self) -> &'static Entry {
         match self {
@@ -72,6 +103,8 @@ impl Metric {
             Self::Is => &inception_score::ENTRY,
             Self::Prdc => &prdc::ENTRY,
             Self::Memorisation => &memorisation::ENTRY,
+            Self::FidInfinity => &fid_infinity::ENTRY,
+            Self::Authenticity => &memorisation::AUTHENTICITY,
         }
     }
 
