@@ -147,8 +147,14 @@ impl ModuleVisitor for Walk<'_> {
     }
 }
 
-fn near<const D: usize>(got: Tensor<D>, want: &Value, allowed: f64) {
-    near_values(&got.into_data().try_into_vec().unwrap(), &array(want), allowed);
+/// Returns the numbers of a tensor.
+pub(crate) fn numbers_of<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().try_into_vec().unwrap()
+}
+
+/// Checks a result, with an allowed error as a share of the largest number.
+pub(super) fn near<const D: usize>(got: Tensor<D>, want: &Value, allowed: f64) {
+    near_values(&numbers_of(got), &array(want), allowed);
 }
 
 #[track_caller]
