@@ -14,6 +14,8 @@
 //! carries its protocol.
 
 mod accuracy;
+#[cfg(test)]
+mod agreement;
 mod calibration;
 mod extractor;
 mod features;
