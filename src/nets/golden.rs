@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::blocks::{Mode, Site};
 use super::classifier::{Classifier, ClassifierNet, Input};
-use super::weights::{load_state, state_of};
+use super::weights::{Array, State, load_state, state_of};
 use crate::terms::Seed;
 use crate::testing::{Tol, close, close_all, close_f32};
 
@@ -33,7 +33,7 @@ pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
 }
 
 /// The same, where the variance of a matrix is `gain` over its fan-in.
-pub(crate) fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
+fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
@@ -43,6 +43,16 @@ pub(crate) fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32
     };
     let count = shape.iter().product();
     numbers(name, count).into_iter().map(|value| offset + scale * value).collect()
+}
+
+/// Returns the file whose tensors have these names and shapes, by the formula.
+pub(crate) fn formula_file(shapes: &Value, gain: f64) -> State {
+    let array = |(name, shape): (&String, &Value)| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let values = weights_of_gain(name, &shape, gain);
+        (name.clone(), Array { shape, values })
+    };
+    shapes.as_object().unwrap().iter().map(array).collect()
 }
 
 /// Returns the net with the weights of the formula.
