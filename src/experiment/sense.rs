@@ -91,7 +91,7 @@ impl Found<'_> {
         let data = &experiment.data;
         for problem in data::check(&data.source, &data.subset, files).0 {
             let prefix = if problem.source.starts_with("subset") { "data" } else { "data.source" };
-            let is_key = ["folder", "parquet", "digits", "subset"]
+            let is_key = ["folder", "parquet", "digits", "shapes", "subset"]
                 .iter()
                 .any(|key| problem.source.starts_with(key));
             if is_key {

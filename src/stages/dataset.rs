@@ -100,6 +100,7 @@ impl Stage for DatasetStage {
                 ["train", "val", "test"].iter().for_each(|path| drop(kind.remove(*path)));
             }
         }
+        data["subset"].as_object_mut().expect("a struct is an object").remove("list");
         data.as_object_mut().expect("a struct is an object").remove("channels");
         json!({"data": data, "content": self.fingerprint})
     }
@@ -109,6 +110,7 @@ impl Stage for DatasetStage {
             Source::Digits(_) => "digits".to_owned(),
             Source::Folder(folder) => folder.train.clone(),
             Source::Parquet(parquet) => parquet.train.clone(),
+            Source::Shapes(_) => "shapes".to_owned(),
         };
         format!("real pictures of {kind} at {} px", self.data.size)
     }

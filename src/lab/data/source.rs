@@ -10,6 +10,7 @@ use super::folder::{self, Folder};
 use super::listing::{Listing, Parts};
 use super::mismatch::ClassMismatch;
 use super::parquet::{self, Parquet};
+use super::shapes::Shapes;
 use super::split::held_out;
 use super::subset::Subset;
 use crate::terms::{ClassNames, Files, Key, Picture, Problem, Problems, Seed, nearest};
@@ -24,6 +25,8 @@ pub enum Source {
     Folder(Folder),
     /// Parquet files in the Hugging Face image layout.
     Parquet(Parquet),
+    /// Pictures that the program draws, with known truth.
+    Shapes(Shapes),
 }
 
 impl Default for Source {
@@ -57,6 +60,11 @@ impl Codec<'_> {
     pub(super) fn picture(&self, file: &[u8]) -> Result<Picture, String> {
         (self.decode)(file).map(self.fit)
     }
+
+    /// Returns the side of fitted pictures in pixels, for sources that draw at it.
+    pub(super) fn side(&self) -> usize {
+        (self.fit)(Picture::filled(1, 1, [0; 3])).width()
+    }
 }
 
 /// One part of a source: the key that names its path, and the path.
@@ -86,18 +94,22 @@ pub fn load(
 ) -> Result<Splits, Problems> {
     match source {
         Source::Digits(_) => {
-            let parts = settle(digits::list(), "digits", 0.0, subset, seed)?;
+            let parts = settle(digits::list(), "digits", 0.0, (subset, seed, files))?;
             decode(parts, |listing| digits::read(listing, codec))
         }
         Source::Folder(spec) => {
             let listed = folder_parts(spec).map(|part| folder::list(&part, subset, files))?;
-            let parts = settle(listed, "folder", spec.validation_share, subset, seed)?;
+            let parts = settle(listed, "folder", spec.validation_share, (subset, seed, files))?;
             decode(parts, |listing| folder::read(listing, files, codec))
         }
         Source::Parquet(spec) => {
             let listed = parquet_parts(spec).map(|part| spec.list(&part, files))?;
-            let parts = settle(listed, "parquet", spec.validation_share, subset, seed)?;
+            let parts = settle(listed, "parquet", spec.validation_share, (subset, seed, files))?;
             decode(parts, |listing| spec.read(listing, files, codec))
+        }
+        Source::Shapes(spec) => {
+            let parts = settle(spec.list(seed), "shapes", 0.0, (subset, seed, files))?;
+            decode(parts, |listing| spec.read(listing, codec))
         }
     }
 }
@@ -108,7 +120,17 @@ pub fn load(
 pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
     let (kind, share, classes) = match source {
         Source::Digits(_) => {
-            return subset.kept(&digits::classes()).err().unwrap_or_default();
+            let mut problems = subset.kept(&digits::classes()).err().unwrap_or_default();
+            problems.0.extend(subset.check_list(files).0);
+            return problems;
+        }
+        Source::Shapes(spec) => {
+            let mut problems = spec.check();
+            problems
+                .0
+                .extend(subset.kept_in(&spec.classes(), "shapes").err().unwrap_or_default().0);
+            problems.0.extend(subset.check_list(files).0);
+            return problems;
         }
         Source::Folder(spec) => {
             let parts = folder_parts(spec).map(|part| folder::check(&part, subset, files));
@@ -128,6 +150,7 @@ pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
         let key = format!("{kind}.validation-share");
         problems.0.push(Problem::new(key, share.to_string(), "a share of 0 to 0.9"));
     }
+    problems.0.extend(subset.check_list(files).0);
     let result = classes.and_then(|classes| same_classes(&classes, kind));
     problems.0.extend(result.err().unwrap_or_default().0);
     problems
@@ -139,6 +162,10 @@ pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
 /// # Errors
 /// If a folder or file is missing or cannot be read.
 pub fn fingerprint(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
+    subset.with_list(bytes_of(source, subset, files)?, files)
+}
+
+fn bytes_of(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
     match source {
         Source::Digits(_) => Ok(digits::fingerprint()),
         Source::Folder(spec) => {
@@ -153,6 +180,7 @@ pub fn fingerprint(source: &Source, subset: &Subset, files: &dyn Files) -> Resul
             let inputs: Vec<_> = hashed.all().flatten().collect();
             Ok(Key::of_stage("parquet", 1, &serde_json::Value::Null, &inputs))
         }
+        Source::Shapes(spec) => Ok(spec.fingerprint()),
     }
 }
 
@@ -192,8 +220,7 @@ fn settle<P>(
     parts: Parts<Listing<P>>,
     kind: &str,
     share: f64,
-    subset: &Subset,
-    seed: Seed,
+    (subset, seed, files): (&Subset, Seed, &dyn Files),
 ) -> Result<[Listing<P>; 3], Problems> {
     let keyed = Parts {
         train: (format!("{kind}.train"), parts.train),
@@ -202,7 +229,7 @@ fn settle<P>(
     };
     let parts = keyed.map(|(key, listing)| {
         let kept = subset.kept_in(&listing.classes, &key)?;
-        Ok(listing.narrow(&kept))
+        Ok(subset.merged(listing.narrow(&kept)))
     })?;
     let classes = Parts {
         train: parts.train.classes.clone(),
@@ -210,6 +237,7 @@ fn settle<P>(
         test: parts.test.classes.clone(),
     };
     same_classes(&classes, kind)?;
+    let parts = Parts { train: subset.listed(parts.train, files)?, ..parts };
     let (val, train) = match parts.val {
         Some(val) => (val, parts.train),
         None => {
@@ -293,7 +321,11 @@ mod tests {
 
     #[test]
     fn digits_load_with_fit_and_subset() {
-        let subset = Subset { classes: vec!["3".into(), "8".into()], per_class: Some(10) };
+        let subset = Subset {
+            classes: vec!["3".into(), "8".into()],
+            per_class: Some(10),
+            ..Subset::default()
+        };
         let twice = |p: Picture| Picture::filled(16, 16, p.pixel(4, 4));
         let codec = Codec { decode: CODEC.decode, fit: &twice };
         let nothing = MemoryFiles::default();
@@ -345,7 +377,8 @@ mod tests {
              folder.test: `d/tset` does not exist, expected a folder with one folder per class\n\
              hint: did you mean `d/test`?"
         );
-        let subset = Subset { classes: vec!["cta".to_owned()], per_class: None };
+        let subset =
+            Subset { classes: vec!["cta".to_owned()], per_class: None, ..Subset::default() };
         assert_eq!(
             text(&folder("d/train", "d/test"), &subset),
             "subset.classes: class `cta`, expected a class of `folder.train`\n\
@@ -369,10 +402,11 @@ mod tests {
         let loaded = load(&source, &Subset::default(), Seed::root(0), &files, CODEC);
         assert_eq!(loaded.unwrap_err().to_string(), want);
         let common = ["cat", "dog", "eel"].map(str::to_owned).to_vec();
-        let subset = Subset { classes: common, per_class: None };
+        let subset = Subset { classes: common, per_class: None, ..Subset::default() };
         assert_eq!(check(&source, &subset, &files), Problems::default());
         // A class that the test data lack is named as such.
-        let subset = Subset { classes: vec!["cow".to_owned()], per_class: None };
+        let subset =
+            Subset { classes: vec!["cow".to_owned()], per_class: None, ..Subset::default() };
         let text = check(&source, &subset, &files).to_string();
         assert!(text.contains("class `cow`, expected a class of `folder.train`"), "{text}");
     }
@@ -425,8 +459,11 @@ mod tests {
         let all = Subset::default();
         let good = parquet("split", "split");
         assert_eq!(check(&good, &all, &Disk), Problems::default());
-        let subset =
-            Subset { classes: vec!["eel".to_owned(), "cat".to_owned()], per_class: Some(1) };
+        let subset = Subset {
+            classes: vec!["eel".to_owned(), "cat".to_owned()],
+            per_class: Some(1),
+            ..Subset::default()
+        };
         assert_eq!(check(&good, &subset, &Disk), Problems::default());
         let splits = load(&good, &subset, Seed::root(0), &Disk, IMAGES).unwrap();
         assert_eq!(splits.test.classes, ClassNames::new(["cat", "eel"]));
@@ -453,7 +490,11 @@ mod tests {
         let path = |part: &str| root.join(part).to_string_lossy().into_owned();
         let source = folder(&path("train"), &path("val"));
         assert_eq!(check(&source, &Subset::default(), &Disk), Problems::default());
-        let subset = Subset { classes: vec!["n03888257".to_owned()], per_class: Some(20) };
+        let subset = Subset {
+            classes: vec!["n03888257".to_owned()],
+            per_class: Some(20),
+            ..Subset::default()
+        };
         let splits = load(&source, &subset, Seed::root(0), &Disk, IMAGES);
         let splits = splits.unwrap();
         assert_eq!((splits.train.len(), splits.val.len(), splits.test.len()), (20, 96, 390));
