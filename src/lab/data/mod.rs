@@ -31,7 +31,7 @@ pub use digits::Digits;
 pub use folder::Folder;
 pub use mismatch::ClassMismatch;
 pub use parquet::Parquet;
-pub use shapes::{Background, ClassBy, Colour, Position, Scene, Shape, Shapes, Size, Texture};
+pub use shapes::{Background, ClassBy, Colour, Law, Position, Scene, Shape, Shapes, Size, Texture};
 pub use shards::{ShardError, SyntheticRow, read_shard, synthetic_dataset, write_shard};
 pub use source::{Codec, Source, Splits, check, fingerprint, load};
 pub use split::{few, held_out, share_of};

@@ -8,9 +8,10 @@
 //! itself is tested (`lab::generators::Planted`).
 //!
 //! In reading order: `factors` are the words, `outline` the geometry, [`Scene`] is one picture
-//! before it is drawn, `paint` draws it.
+//! before it is drawn, `paint` draws it, [`Law`] is what pictures of a narrowed declaration come from.
 
 mod factors;
+mod law;
 mod outline;
 mod paint;
 mod scene;
@@ -29,6 +30,7 @@ use super::source::Codec;
 use crate::terms::{ClassId, ClassNames, Key, Problem, Problems, Seed};
 
 pub use factors::{Background, Colour, Position, Shape, Size, Texture};
+pub use law::Law;
 pub use scene::Scene;
 
 /// Raised when the same declaration gives other pictures: part of the fingerprint.
