@@ -93,10 +93,8 @@ impl Found<'_> {
         let data = &experiment.data;
         for problem in data::check(&data.source, &data.subset, files).0 {
             let prefix = if problem.source.starts_with("subset") { "data" } else { "data.source" };
-            let is_key = ["folder", "parquet", "digits", "shapes", "subset"]
-                .iter()
-                .any(|key| problem.source.starts_with(key));
-            if is_key {
+            let first = problem.source.split('.').next().unwrap_or_default();
+            if ["subset", data.source.kind()].contains(&first) {
                 self.below(prefix, problem);
             } else {
                 self.problems.push(problem); // A file of the data itself.

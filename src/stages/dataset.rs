@@ -95,24 +95,14 @@ impl Stage for DatasetStage {
     fn spec(&self) -> Value {
         let mut data = serde_json::to_value(&self.data).expect("a spec is plain data");
         // The fingerprint stands for the files, wherever they lie; channels are the nets' affair.
-        if let Some(source) = data["source"].as_object_mut() {
-            for kind in source.values_mut().filter_map(Value::as_object_mut) {
-                ["train", "val", "test"].iter().for_each(|path| drop(kind.remove(*path)));
-            }
-        }
+        data["source"] = self.data.source.without_paths();
         data["subset"].as_object_mut().expect("a struct is an object").remove("list");
         data.as_object_mut().expect("a struct is an object").remove("channels");
         json!({"data": data, "content": self.fingerprint})
     }
 
     fn label(&self) -> String {
-        let kind = match &self.data.source {
-            Source::Digits(_) => "digits".to_owned(),
-            Source::Folder(folder) => folder.train.clone(),
-            Source::Parquet(parquet) => parquet.train.clone(),
-            Source::Shapes(_) => "shapes".to_owned(),
-        };
-        format!("real pictures of {kind} at {} px", self.data.size)
+        format!("real pictures of {} at {} px", self.data.source.place(), self.data.size)
     }
 
     fn estimate(&self) -> Estimate {

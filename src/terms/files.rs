@@ -21,6 +21,26 @@ pub trait Files: Send + Sync {
 
     /// Returns whether the path is a file (`Some(false)`), a folder (`Some(true)`) or absent.
     fn is_folder(&self, path: &Path) -> Option<bool>;
+
+    /// Returns the size of a file in bytes.
+    ///
+    /// # Errors
+    /// If the file does not exist or cannot be read; the error names the path.
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.read(path)?.len() as u64)
+    }
+
+    /// Returns `length` bytes of a file from `start` on; fewer where the file ends before.
+    ///
+    /// # Errors
+    /// If the file does not exist or cannot be read; the error names the path.
+    fn read_range(&self, path: &Path, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut content = self.read(path)?;
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(content.len());
+        content.drain(..start);
+        content.truncate(length);
+        Ok(content)
+    }
 }
 
 /// Files that live in memory, for tests and embedded data.
@@ -78,6 +98,9 @@ mod tests {
         assert_eq!(listed, [(PathBuf::from("root/a.txt"), false), (PathBuf::from("root/b"), true)]);
         assert_eq!(files.is_folder(Path::new("root/b")), Some(true));
         assert_eq!(files.is_folder(Path::new("root/c")), None);
+        let range = |start, length| files.read_range(Path::new("root/a.txt"), start, length);
+        assert_eq!((range(0, 9).unwrap(), range(1, 1).unwrap()), (vec![2], vec![]));
+        assert_eq!(files.size(Path::new("root/a.txt")).unwrap(), 1);
         assert!(files.read(Path::new("root/c")).unwrap_err().to_string().contains("root/c"));
     }
 }

@@ -1,5 +1,6 @@
 //! Science's read-only door to the machine's disk.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -36,6 +37,21 @@ impl Files for DiskFiles {
     fn is_folder(&self, path: &Path) -> Option<bool> {
         fs::metadata(path).ok().map(|found| found.is_dir())
     }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(at(path, fs::metadata(path))?.len())
+    }
+
+    fn read_range(&self, path: &Path, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let read = || {
+            let mut file = fs::File::open(path)?;
+            file.seek(SeekFrom::Start(start))?;
+            let mut content = Vec::new();
+            file.take(length as u64).read_to_end(&mut content)?;
+            Ok(content)
+        };
+        at(path, read())
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +71,10 @@ mod tests {
         assert_eq!(DiskFiles.is_folder(&root.join("b")), Some(true));
         assert_eq!(DiskFiles.is_folder(&root.join("c")), None);
         assert_eq!(DiskFiles.read(&root.join("b/1.png")).unwrap(), [1]);
+        RealDisk.write(&root.join("abc"), b"abc").unwrap();
+        let range = |start, length| DiskFiles.read_range(&root.join("abc"), start, length).unwrap();
+        assert_eq!((range(1, 1), range(2, 9), range(9, 9)), (b"b".into(), b"c".into(), vec![]));
+        assert_eq!(DiskFiles.size(&root.join("abc")).unwrap(), 3);
         let error = DiskFiles.read(&root.join("c")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().contains(&root.join("c").display().to_string()), "{error}");

@@ -20,6 +20,14 @@ pub(super) struct Entry<P> {
     pub(super) place: P,
 }
 
+impl<P> Entry<P> {
+    /// Returns the example of this entry with this picture.
+    pub(super) fn example(&self, picture: Picture) -> Example {
+        let (id, class) = (self.id.clone(), self.class);
+        Example { id, class, origin: Origin::Real, picture: Arc::new(picture) }
+    }
+}
+
 /// The pictures of one part of the data, in order.
 #[derive(Clone, Debug)]
 pub(super) struct Listing<P> {
@@ -99,12 +107,7 @@ pub(super) fn read_all<P: Sync>(
     entries: &[Entry<P>],
     read: impl Fn(&Entry<P>) -> Result<Picture, Problem> + Sync,
 ) -> Vec<Result<Example, Problem>> {
-    let example = |entry: &Entry<P>| {
-        let picture = Arc::new(read(entry)?);
-        let (id, class) = (entry.id.clone(), entry.class);
-        Ok(Example { id, class, origin: Origin::Real, picture })
-    };
-    entries.par_iter().map(example).collect()
+    entries.par_iter().map(|entry| Ok(entry.example(read(entry)?))).collect()
 }
 
 /// Returns the data set, or everything that could not be read: the first twenty by name.

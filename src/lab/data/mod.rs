@@ -1,7 +1,7 @@
 //! Real data: where they come from, how they are split, and how synthetic ones are stored.
 //!
 //! In reading order: [`Dataset`] is pictures with classes; [`Source`] says where real ones come
-//! from ([`Digits`], [`Folder`], [`Parquet`], [`Shapes`]); a source is first listed (`listing`), then split
+//! from (`source/`, one file for each); a source is first listed (`listing`), then split
 //! ([`held_out`]) and narrowed ([`Subset`]), and only then decoded, by a [`Codec`] that is passed
 //! in. [`write_shard`] and [`read_shard`] turn synthetic pictures into Parquet files and back;
 //! `hugging_face` is the layout that both kinds of Parquet file share. Class lists are compared by
@@ -12,14 +12,10 @@
 //! of a file with bad content.
 
 mod dataset;
-mod digits;
-mod folder;
 mod hugging_face;
 mod listing;
 mod long_tail;
 mod mismatch;
-mod parquet;
-mod shapes;
 mod shards;
 mod source;
 mod split;
@@ -27,13 +23,9 @@ mod subset;
 mod training_list;
 
 pub use dataset::{Dataset, Example, Origin};
-pub use digits::Digits;
-pub use folder::Folder;
 pub use mismatch::ClassMismatch;
-pub use parquet::Parquet;
-pub use shapes::{Background, ClassBy, Colour, Law, Position, Scene, Shape, Shapes, Size, Texture};
 pub use shards::{ShardError, SyntheticRow, read_shard, synthetic_dataset, write_shard};
-pub use source::{Codec, Source, Splits, check, fingerprint, load};
+pub use source::*;
 pub use split::{few, held_out, share_of};
 pub use subset::Subset;
 

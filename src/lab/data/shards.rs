@@ -16,7 +16,7 @@ use polars::prelude::{
 use super::dataset::{Dataset, Origin};
 use super::hugging_face::{BYTES, Footer, PATH, columns, declaration, metadata};
 use super::listing::{Entry, read_all};
-use super::source::Codec;
+use super::source::{Codec, Content};
 use crate::terms::{ClassId, ClassNames, Key, Problem};
 
 const IMAGE: &str = "image";
@@ -152,7 +152,7 @@ pub fn synthetic_dataset(
     let entries: Vec<_> = (0..rows.len()).map(entry).collect();
     let decode = |entry: &Entry<usize>| {
         let problem = |found| Problem::new(entry.place.to_string(), found, "a picture");
-        codec.picture(&rows[entry.place].png).map_err(problem)
+        codec.picture(Content::File(&rows[entry.place].png)).map_err(problem)
     };
     let mut examples = Vec::with_capacity(rows.len());
     for (row, result) in read_all(&entries, decode).into_iter().enumerate() {

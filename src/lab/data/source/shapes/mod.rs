@@ -1,8 +1,7 @@
 //! Drawn pictures, as many as one wants, of which everything is known: one object of a shape, a
 //! colour, a texture, a position and a size before a background.
 //!
-//! A picture is a function of its address, `data.seed / "data" / "shapes" / part / class name /
-//! number`, so a data set of another size, or the same classes with a long tail, consists of the
+//! A picture is a function of its address, `seed / "shapes" / part / class name / number`, so a data set of another size, or the same classes with a long tail, consists of the
 //! same pictures. The factors are independent and uniform over the chosen values. Because the law
 //! is known, fresh pictures of it are what a perfect generator would draw; that is how the harness
 //! itself is tested (`lab::generators::Planted`).
@@ -21,13 +20,15 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::Dataset;
-use super::listing::{Entry, Listing, Parts, complete, read_all};
-use super::source::Codec;
-use crate::terms::{ClassId, ClassNames, Key, Problem, Problems, Seed};
+use super::Content;
+use super::reader::Reader;
+use crate::lab::data::listing::{Entry, Listing, Parts};
+use crate::lab::data::subset::Subset;
+use crate::terms::{ClassId, ClassNames, Files, Key, Picture, Problem, Problems, Seed};
 
 pub use factors::{Background, Colour, Position, Shape, Size, Texture};
 pub use law::Law;
@@ -71,6 +72,8 @@ pub struct Shapes {
     pub positions: Vec<Position>,
     /// How large it is.
     pub sizes: Vec<Size>,
+    /// The address of all pictures.
+    pub seed: u64,
 }
 
 /// What the class of a picture is.
@@ -100,13 +103,14 @@ impl Default for Shapes {
             backgrounds: Vec::new(),
             positions: Vec::new(),
             sizes: Vec::new(),
+            seed: 0,
         }
     }
 }
 
 /// What a picture is drawn from. A subset may number classes anew, the law does not.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(in crate::lab::data) struct Place {
     class: ClassId,
     seed: Seed,
 }
@@ -179,13 +183,12 @@ impl Shapes {
         Scene::of(self, class, seed)
     }
 
-    /// Returns the caption of a picture of [`load`](super::load), which was given this seed; `None`
-    /// if the id is none of these data.
-    pub fn caption(&self, id: &str, seed: Seed) -> Option<String> {
+    /// Returns the caption of the picture with this id; `None` if these data have no such picture.
+    pub fn caption(&self, id: &str) -> Option<String> {
         let mut parts = id.strip_prefix("shapes/")?.split('/');
         let (part, name, number) = (parts.next()?, parts.next()?, parts.next()?.parse().ok()?);
         let class = self.classes().find(name)?;
-        Some(self.scene(class, address(seed, part, name, number)).caption())
+        Some(self.scene(class, self.address(part, name, number)).caption())
     }
 
     /// Returns the same law with fewer modes: of every factor that is not the class, a share of the
@@ -208,7 +211,7 @@ impl Shapes {
     }
 
     /// Finds values that come twice, and too few classes.
-    pub(super) fn check(&self) -> Problems {
+    fn mistakes(&self) -> Problems {
         let mut problems = Problems::default();
         once(&self.shapes, "shapes", &mut problems);
         once(&self.colours, "colours", &mut problems);
@@ -223,50 +226,73 @@ impl Shapes {
         problems
     }
 
-    /// Lists the pictures, class by class.
-    pub(super) fn list(&self, seed: Seed) -> Parts<Listing<Place>> {
-        let part = |part: &str, n: usize| {
-            let classes = self.classes();
-            let of_class = |class: ClassId| {
-                let name = classes.name(class).to_owned();
-                let part = part.to_owned();
-                (0..n).map(move |number| Entry {
-                    id: format!("shapes/{part}/{name}/{number:06}"),
-                    class,
-                    place: Place { class, seed: address(seed, &part, &name, number as u64) },
-                })
-            };
-            let entries = classes.ids().flat_map(of_class).collect();
-            Listing { classes, entries }
+    fn address(&self, part: &str, class: &str, number: u64) -> Seed {
+        Seed::root(self.seed).child("shapes").child(part).child(class).index(number)
+    }
+
+    /// Lists the pictures of a part, class by class.
+    fn part(&self, part: &str, n: usize) -> Listing<Place> {
+        let classes = self.classes();
+        let entry = |(class, number): (ClassId, usize)| {
+            let name = classes.name(class);
+            Entry {
+                id: format!("shapes/{part}/{name}/{number:06}"),
+                class,
+                place: Place { class, seed: self.address(part, name, number as u64) },
+            }
         };
-        Parts {
-            train: part("train", self.per_class),
-            val: Some(part("val", self.val_per_class)),
-            test: part("test", self.test_per_class),
-        }
-    }
-
-    /// Draws the listed pictures at the size of the experiment.
-    pub(super) fn read(
-        &self,
-        listing: Listing<Place>,
-        codec: Codec<'_>,
-    ) -> Result<Dataset, Problems> {
-        let side = codec.side();
-        let draw = |place: &Place| self.scene(place.class, place.seed).draw(side);
-        let results = read_all(&listing.entries, |entry| Ok(draw(&entry.place)));
-        complete(listing.classes, results)
-    }
-
-    /// Returns a key of the law.
-    pub(super) fn fingerprint(&self) -> Key {
-        let spec = serde_json::to_value(self).expect("a spec is plain data");
-        Key::of_stage("shapes", LAW_VERSION, &spec, &[])
+        let numbered = classes.ids().flat_map(|class| (0..n).map(move |number| (class, number)));
+        let entries = numbered.map(entry).collect();
+        Listing { classes, entries }
     }
 }
 
-fn address(seed: Seed, part: &str, class: &str, number: u64) -> Seed {
-    seed.child("shapes").child(part).child(class).index(number)
+impl Reader for Shapes {
+    const KIND: &'static str = "shapes";
+    type Place = Place;
+
+    fn validation_share(&self) -> f64 {
+        0.0 // There are as many validation pictures as one wants.
+    }
+
+    fn list(&self, _: &Subset, _: &dyn Files) -> Result<Parts<Listing<Place>>, Problems> {
+        Ok(Parts {
+            train: self.part("train", self.per_class),
+            val: Some(self.part("val", self.val_per_class)),
+            test: self.part("test", self.test_per_class),
+        })
+    }
+
+    fn check(&self, subset: &Subset, _: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
+        let (mut problems, classes) = (self.mistakes(), self.classes());
+        problems.0.extend(subset.kept_in(&classes, Self::KIND).err().unwrap_or_default().0);
+        if problems.0.is_empty() {
+            Ok(Parts { train: classes.clone(), val: None, test: classes })
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn see<T: Send>(
+        &self,
+        entries: &[Entry<Place>],
+        _: &dyn Files,
+        look: impl Fn(&Entry<Place>, Content<'_>) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, Problem>> {
+        let problem = |found| Problem::new(Self::KIND, found, "a picture");
+        let see = |entry: &Entry<Place>| {
+            let scene = self.scene(entry.place.class, entry.place.seed);
+            let draw = |side: usize| -> Picture { scene.draw(side) };
+            look(entry, Content::Drawn(&draw)).map_err(problem)
+        };
+        entries.par_iter().map(see).collect()
+    }
+
+    /// Of the law and its declaration.
+    fn fingerprint(&self, _: &Subset, _: &dyn Files) -> Result<Key, Problems> {
+        let spec = serde_json::to_value(self).expect("a spec is plain data");
+        Ok(Key::of_stage(Self::KIND, LAW_VERSION, &spec, &[]))
+    }
 }
 
 /// Finds values that come twice.

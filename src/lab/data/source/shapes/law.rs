@@ -1,7 +1,7 @@
 //! The law of a declaration: what fresh pictures of its classes are drawn from.
 
 use super::{Scene, Shapes};
-use crate::lab::data::source::Source;
+use crate::lab::data::Source;
 use crate::lab::data::subset::Subset;
 use crate::terms::{ClassId, Seed};
 

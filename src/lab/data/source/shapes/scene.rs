@@ -91,7 +91,7 @@ pub(super) struct Bar {
 }
 
 impl Scene {
-    /// Draws a picture of a class at an address. The law has passed [`Shapes::check`].
+    /// Draws a picture of a class at an address. The law has no [`Shapes::mistakes`].
     pub(super) fn of(law: &Shapes, class: ClassId, seed: Seed) -> Self {
         let (shape, colour) = law.told(class);
         let shape = shape.unwrap_or_else(|| pick(&law.shapes(), seed.child("shape")));

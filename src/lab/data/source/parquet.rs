@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use polars::prelude::{DataType, PolarsError, PolarsResult};
 use rayon::prelude::*;
 
-use super::dataset::Dataset;
-use super::hugging_face::{BYTES, Footer, columns};
-use super::listing::{Entry, Listing, complete, read_all};
-use super::source::{Codec, Part, absent};
+use super::Content;
+use super::reader::{Part, Reader, absent, parts};
+use crate::lab::data::hugging_face::{BYTES, Footer, columns};
+use crate::lab::data::listing::{Entry, Listing, Parts};
+use crate::lab::data::subset::Subset;
 use crate::terms::{ClassId, ClassNames, Files, Key, Problem, Problems, nearest};
 
 /// Picture columns that are found by themselves.
@@ -45,7 +46,7 @@ pub struct Parquet {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,
     /// Share of each class of the training data to hold out for validation where there is no `val`.
-    #[serde(default = "super::source::default_share")]
+    #[serde(default = "super::reader::default_share")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub validation_share: f64,
 }
@@ -65,13 +66,57 @@ struct Layout {
     classes: ClassNames,
 }
 
-impl Parquet {
-    /// Lists the rows of a part by their labels.
-    pub(super) fn list(
+impl Reader for Parquet {
+    const KIND: &'static str = "parquet";
+    type Place = Row;
+
+    fn validation_share(&self) -> f64 {
+        self.validation_share
+    }
+
+    fn list(&self, _: &Subset, files: &dyn Files) -> Result<Parts<Listing<Row>>, Problems> {
+        self.parts().map(|part| self.list_part(&part, files))
+    }
+
+    fn check(&self, subset: &Subset, files: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
+        self.parts().map(|part| {
+            let all = self.names(&part, files)?;
+            let kept = subset.kept_in(&all, &part.key)?;
+            Ok(ClassNames::new(kept.iter().map(|class| all.name(*class))))
+        })
+    }
+
+    /// Goes file by file.
+    fn see<T: Send>(
         &self,
-        part: &Part<'_>,
+        entries: &[Entry<Row>],
         files: &dyn Files,
-    ) -> Result<Listing<Row>, Problems> {
+        look: impl Fn(&Entry<Row>, Content<'_>) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, Problem>> {
+        let mut results = Vec::with_capacity(entries.len());
+        for entries in entries.chunk_by(|a, b| a.place.file == b.place.file) {
+            match self.see_file(entries, files, &look) {
+                Ok(seen) => results.extend(seen),
+                Err(problems) => results.extend(problems.0.into_iter().map(Err)),
+            }
+        }
+        results
+    }
+
+    fn fingerprint(&self, _: &Subset, files: &dyn Files) -> Result<Key, Problems> {
+        let hashed = self.parts().map(|part| fingerprint(&part, files))?;
+        let inputs: Vec<_> = hashed.all().flatten().collect();
+        Ok(Key::of_stage(Self::KIND, 1, &serde_json::Value::Null, &inputs))
+    }
+}
+
+impl Parquet {
+    fn parts(&self) -> Parts<Part<'_>> {
+        parts(Self::KIND, &self.train, self.val.as_deref(), &self.test)
+    }
+
+    /// Lists the rows of a part by their labels.
+    fn list_part(&self, part: &Part<'_>, files: &dyn Files) -> Result<Listing<Row>, Problems> {
         let mut whole: Option<Listing<Row>> = None;
         for path in find(part, files)? {
             let listing = self.list_file(part, &path, files)?;
@@ -91,40 +136,37 @@ impl Parquet {
     }
 
     /// Looks at the columns and class names of a part, in the footer of its first file.
-    pub(super) fn check(&self, part: &Part<'_>, files: &dyn Files) -> Result<ClassNames, Problems> {
+    fn names(&self, part: &Part<'_>, files: &dyn Files) -> Result<ClassNames, Problems> {
         let path = &find(part, files)?[0];
         Ok(self.layout(part, path, &open(part, path, files)?)?.classes)
     }
 
-    /// Decodes the listed pictures, file by file.
-    pub(super) fn read(
+    /// Shows rows of one file.
+    fn see_file<T: Send>(
         &self,
-        listing: Listing<Row>,
+        entries: &[Entry<Row>],
         files: &dyn Files,
-        codec: Codec<'_>,
-    ) -> Result<Dataset, Problems> {
-        let mut results = Vec::with_capacity(listing.entries.len());
-        for entries in listing.entries.chunk_by(|a, b| a.place.file == b.place.file) {
-            let path = &entries[0].place.file;
-            let name = path.to_string_lossy();
-            let part = Part { key: name.clone().into_owned(), path: &name };
-            let file = open(&part, path, files)?;
-            let image = self.layout(&part, path, &file)?.image;
-            let table = columns(&file, &[&image]).map_err(|e| broken(&part, path, &e))?;
-            let bytes = table.column(&image).and_then(|c| c.struct_()?.field_by_name(BYTES));
-            let bytes = bytes.map_err(|e| broken(&part, path, &e))?;
-            let bytes = bytes.binary().map_err(|e| broken(&part, path, &e))?;
-            results.extend(read_all(entries, |entry| {
-                let row = entry.place.row;
-                let problem = |found: String| {
-                    let expected = "a picture that can be read";
-                    Problem::new(format!("{name}, row {row}"), found, expected)
-                };
-                let bytes = bytes.get(row).ok_or_else(|| problem("no bytes".to_owned()))?;
-                codec.picture(bytes).map_err(problem)
-            }));
-        }
-        complete(listing.classes, results)
+        look: impl Fn(&Entry<Row>, Content<'_>) -> Result<T, String> + Sync,
+    ) -> Result<Vec<Result<T, Problem>>, Problems> {
+        let path = &entries[0].place.file;
+        let name = path.to_string_lossy();
+        let part = Part { key: name.clone().into_owned(), path: &name };
+        let file = open(&part, path, files)?;
+        let image = self.layout(&part, path, &file)?.image;
+        let table = columns(&file, &[&image]).map_err(|e| broken(&part, path, &e))?;
+        let bytes = table.column(&image).and_then(|c| c.struct_()?.field_by_name(BYTES));
+        let bytes = bytes.map_err(|e| broken(&part, path, &e))?;
+        let bytes = bytes.binary().map_err(|e| broken(&part, path, &e))?;
+        let see = |entry: &Entry<Row>| {
+            let row = entry.place.row;
+            let problem = |found: String| {
+                let expected = "a picture that can be read";
+                Problem::new(format!("{name}, row {row}"), found, expected)
+            };
+            let bytes = bytes.get(row).ok_or_else(|| problem("no bytes".to_owned()))?;
+            look(entry, Content::File(bytes)).map_err(problem)
+        };
+        Ok(entries.par_iter().map(see).collect())
     }
 
     fn list_file(
@@ -189,10 +231,7 @@ impl Parquet {
 }
 
 /// Returns the keys of the files of a part, by name.
-pub(super) fn fingerprint(
-    part: &Part<'_>,
-    files: &dyn Files,
-) -> Result<Vec<(String, Key)>, Problems> {
+fn fingerprint(part: &Part<'_>, files: &dyn Files) -> Result<Vec<(String, Key)>, Problems> {
     let hash = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok((format!("{}/{name}", part.key), Key::of_bytes(&open(part, path, files)?)))
@@ -309,6 +348,8 @@ mod tests {
     };
 
     use super::*;
+    use crate::lab::data::dataset::Dataset;
+    use crate::lab::data::source::reader::read;
     use crate::lab::data::tests::{CODEC, Disk, IMAGES, bytes_of};
     use crate::terms::MemoryFiles;
     use crate::testing::{data_folder, golden_json, golden_path};
@@ -326,7 +367,7 @@ mod tests {
     }
 
     fn load(spec: &Parquet, part: &Part<'_>) -> Result<Dataset, Problems> {
-        spec.read(spec.list(part, &Disk)?, &Disk, IMAGES)
+        read(spec, spec.list_part(part, &Disk)?, &Disk, IMAGES)
     }
 
     fn golden(key: &str, path: &str, spec: &Parquet) -> Result<Dataset, Problems> {
@@ -433,7 +474,7 @@ mod tests {
         files.insert("d.parquet", file);
         let (spec, part) =
             (spec(&["a", "b"]), Part { key: "parquet.test".into(), path: "d.parquet" });
-        spec.read(spec.list(&part, &files)?, &files, CODEC)
+        read(&spec, spec.list_part(&part, &files)?, &files, CODEC)
     }
 
     #[test]

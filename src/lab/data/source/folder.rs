@@ -14,12 +14,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::dataset::Dataset;
-use super::listing::{Entry, Listing, complete, read_all};
-use super::source::{Codec, Part, absent};
-use super::subset::Subset;
+use super::Content;
+use super::reader::{Part, Reader, absent, parts};
+use crate::lab::data::listing::{Entry, Listing, Parts};
+use crate::lab::data::subset::Subset;
 use crate::terms::{ClassId, ClassNames, Files, Key, Problem, Problems, nearest};
 
 const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
@@ -39,17 +39,57 @@ pub struct Folder {
     /// Path of the test tree.
     pub test: String,
     /// Share of each class of the training tree to hold out for validation where there is no `val`.
-    #[serde(default = "super::source::default_share")]
+    #[serde(default = "super::reader::default_share")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub validation_share: f64,
 }
 
+impl Folder {
+    fn parts(&self) -> Parts<Part<'_>> {
+        parts(Self::KIND, &self.train, self.val.as_deref(), &self.test)
+    }
+}
+
+impl Reader for Folder {
+    const KIND: &'static str = "folder";
+    type Place = PathBuf;
+
+    fn validation_share(&self) -> f64 {
+        self.validation_share
+    }
+
+    fn list(
+        &self,
+        subset: &Subset,
+        files: &dyn Files,
+    ) -> Result<Parts<Listing<PathBuf>>, Problems> {
+        self.parts().map(|part| list(&part, subset, files))
+    }
+
+    /// Makes sure that each class has a picture, and looks no further.
+    fn check(&self, subset: &Subset, files: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
+        self.parts().map(|part| Ok(pictures(&part, subset, files, 1)?.0))
+    }
+
+    fn see<T: Send>(
+        &self,
+        entries: &[Entry<PathBuf>],
+        files: &dyn Files,
+        look: impl Fn(&Entry<PathBuf>, Content<'_>) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, Problem>> {
+        see(entries, files, look)
+    }
+
+    fn fingerprint(&self, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
+        let hashed = self.parts().map(|part| fingerprint(&part, subset, files))?;
+        let classes = json!(hashed.train.0);
+        let inputs: Vec<_> = hashed.all().flat_map(|(_, inputs)| inputs).collect();
+        Ok(Key::of_stage(Self::KIND, 1, &classes, &inputs))
+    }
+}
+
 /// Lists a tree; only the chosen classes are looked into.
-pub(super) fn list(
-    part: &Part<'_>,
-    subset: &Subset,
-    files: &dyn Files,
-) -> Result<Listing<PathBuf>, Problems> {
+fn list(part: &Part<'_>, subset: &Subset, files: &dyn Files) -> Result<Listing<PathBuf>, Problems> {
     let (classes, found) = pictures(part, subset, files, usize::MAX)?;
     let mut entries = Vec::new();
     for (class, paths) in classes.ids().zip(found) {
@@ -61,48 +101,47 @@ pub(super) fn list(
     Ok(Listing { classes, entries })
 }
 
-/// Finds the classes of a tree and makes sure that each has a picture, without decoding any.
-pub(super) fn check(
-    part: &Part<'_>,
-    subset: &Subset,
+/// Shows picture files that lie one by one; for every source that has such.
+fn see<T: Send>(
+    entries: &[Entry<PathBuf>],
     files: &dyn Files,
-) -> Result<ClassNames, Problems> {
-    Ok(pictures(part, subset, files, 1)?.0)
-}
-
-/// Decodes the listed pictures.
-pub(super) fn read(
-    listing: Listing<PathBuf>,
-    files: &dyn Files,
-    codec: Codec<'_>,
-) -> Result<Dataset, Problems> {
-    let results = read_all(&listing.entries, |entry| {
+    look: impl Fn(&Entry<PathBuf>, Content<'_>) -> Result<T, String> + Sync,
+) -> Vec<Result<T, Problem>> {
+    let see = |entry: &Entry<PathBuf>| {
         let problem = |found: String| {
             Problem::new(entry.place.to_string_lossy(), found, "a picture that can be read")
                 .hint("replace the file or take it out")
         };
         let bytes = files.read(&entry.place).map_err(|e| problem(e.to_string()))?;
-        codec.picture(&bytes).map_err(problem)
-    });
-    complete(listing.classes, results)
+        look(entry, Content::File(&bytes)).map_err(problem)
+    };
+    entries.par_iter().map(see).collect()
 }
 
 /// Returns the class names of a tree, and the keys of its pictures by part and relative path.
-pub(super) fn fingerprint(
+fn fingerprint(
     part: &Part<'_>,
     subset: &Subset,
     files: &dyn Files,
 ) -> Result<(ClassNames, Vec<(String, Key)>), Problems> {
-    let listing = list(part, subset, files)?;
+    let Listing { classes, entries } = list(part, subset, files)?;
+    Ok((classes, keys(&part.key, &entries, files)?))
+}
+
+/// Returns the keys of picture files by part and id.
+fn keys(
+    part: &str,
+    entries: &[Entry<PathBuf>],
+    files: &dyn Files,
+) -> Result<Vec<(String, Key)>, Problem> {
     let hash = |entry: &Entry<PathBuf>| {
         let content = files.read(&entry.place).map_err(|e| {
             let source = entry.place.to_string_lossy();
             Problem::new(source, e.to_string(), "a picture that can be read")
         });
-        Ok((format!("{}/{}", part.key, entry.id), Key::of_bytes(&content?)))
+        Ok((format!("{part}/{}", entry.id), Key::of_bytes(&content?)))
     };
-    let keys = listing.entries.par_iter().map(hash).collect::<Result<_, Problem>>()?;
-    Ok((listing.classes, keys))
+    entries.par_iter().map(hash).collect()
 }
 
 /// Returns the chosen classes and at most `limit` pictures of each.
@@ -283,6 +322,7 @@ fn relative(path: &Path, root: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::data::source::reader::read;
     use crate::lab::data::tests::{CODEC, bytes_of};
     use crate::terms::MemoryFiles;
     use crate::testing::golden_json;
@@ -293,6 +333,11 @@ mod tests {
             files.insert(format!("data/{path}"), bytes_of(i as u8));
         }
         files
+    }
+
+    fn spec() -> Folder {
+        let path = "data".to_owned();
+        Folder { train: path.clone(), val: None, test: path, validation_share: 0.1 }
     }
 
     fn part() -> Part<'static> {
@@ -333,7 +378,7 @@ mod tests {
     fn an_empty_class_is_named() {
         let files = tree(&["a/1.png", "b/notes.txt", "c/.hidden.png"]);
         let text = mistakes(&files);
-        assert_eq!(check(&part(), &Subset::default(), &files).unwrap_err().to_string(), text);
+        assert_eq!(pictures(&part(), &Subset::default(), &files, 1).unwrap_err().to_string(), text);
         assert_eq!(
             text,
             "folder.train: class `b` is empty: no picture in `data/b`, \
@@ -411,7 +456,7 @@ mod tests {
     #[test]
     fn pictures_come_in_the_order_of_the_list() {
         let files = tree(&["b/1.png", "a/2.png", "a/10.png"]);
-        let data = read(listed(&files).unwrap(), &files, CODEC).unwrap();
+        let data = read(&spec(), listed(&files).unwrap(), &files, CODEC).unwrap();
         let got: Vec<_> = data.examples.iter().map(|e| (&*e.id, e.picture.rgb()[0])).collect();
         assert_eq!(got, [("a/10.png", 2), ("a/2.png", 1), ("b/1.png", 0)]);
     }
@@ -423,7 +468,7 @@ mod tests {
         for i in 0..23 {
             files.insert(format!("data/a/bad{i:02}.png"), b"not a picture".to_vec());
         }
-        let problems = read(listed(&files).unwrap(), &files, CODEC).unwrap_err();
+        let problems = read(&spec(), listed(&files).unwrap(), &files, CODEC).unwrap_err();
         assert_eq!(problems.0.len(), 21);
         assert_eq!(
             problems.0[7].to_string(),

@@ -9,10 +9,13 @@
 //! among n stands at (r + 1/2) / n, and the parts are cut from all digits in the order of these
 //! places. Thus every part has the class shares of the whole, to one digit.
 
-use super::dataset::Dataset;
-use super::listing::{Entry, Listing, Parts, complete, read_all};
-use super::source::Codec;
-use crate::terms::{ClassId, ClassNames, Key, Picture, Problems};
+use rayon::prelude::*;
+
+use super::Content;
+use super::reader::Reader;
+use crate::lab::data::listing::{Entry, Listing, Parts};
+use crate::lab::data::subset::Subset;
+use crate::terms::{ClassId, ClassNames, Files, Key, Picture, Problem, Problems};
 
 const SHEET: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits/digits.png"));
@@ -36,8 +39,48 @@ const SPLIT_VERSION: u32 = 1;
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Digits {}
 
+impl Reader for Digits {
+    const KIND: &'static str = "digits";
+    type Place = Picture;
+
+    fn validation_share(&self) -> f64 {
+        0.0 // The split is fixed.
+    }
+
+    fn list(&self, _: &Subset, _: &dyn Files) -> Result<Parts<Listing<Picture>>, Problems> {
+        Ok(list())
+    }
+
+    fn check(&self, subset: &Subset, _: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
+        subset.kept(&classes())?;
+        Ok(Parts { train: classes(), val: None, test: classes() })
+    }
+
+    fn see<T: Send>(
+        &self,
+        entries: &[Entry<Picture>],
+        _: &dyn Files,
+        look: impl Fn(&Entry<Picture>, Content<'_>) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, Problem>> {
+        let problem = |found| Problem::new("digits", found, "a picture that can be read");
+        let see = |entry: &Entry<Picture>| {
+            look(entry, Content::Pixels(entry.place.clone())).map_err(problem)
+        };
+        entries.par_iter().map(see).collect()
+    }
+
+    /// Of the pictures, the labels and the split.
+    fn fingerprint(&self, _: &Subset, _: &dyn Files) -> Result<Key, Problems> {
+        let inputs = [
+            ("sheet".to_owned(), Key::of_bytes(SHEET)),
+            ("labels".to_owned(), Key::of_bytes(LABELS.as_bytes())),
+        ];
+        Ok(Key::of_stage(Self::KIND, SPLIT_VERSION, &serde_json::Value::Null, &inputs))
+    }
+}
+
 /// Returns the digits, divided.
-pub(super) fn list() -> Parts<Listing<Picture>> {
+fn list() -> Parts<Listing<Picture>> {
     let digits = all();
     let order = stratified(&digits);
     let part = |range: std::ops::Range<usize>| {
@@ -54,23 +97,8 @@ pub(super) fn list() -> Parts<Listing<Picture>> {
 }
 
 /// Returns the names of the classes, "0" to "9".
-pub(super) fn classes() -> ClassNames {
+fn classes() -> ClassNames {
     ClassNames::new((0..10).map(|digit| digit.to_string()))
-}
-
-/// Brings the listed digits to the size of the experiment.
-pub(super) fn read(listing: Listing<Picture>, codec: Codec<'_>) -> Result<Dataset, Problems> {
-    let results = read_all(&listing.entries, |digit| Ok((codec.fit)(digit.place.clone())));
-    complete(listing.classes, results)
-}
-
-/// Returns a key of the pictures, the labels and the split.
-pub(super) fn fingerprint() -> Key {
-    let inputs = [
-        ("sheet".to_owned(), Key::of_bytes(SHEET)),
-        ("labels".to_owned(), Key::of_bytes(LABELS.as_bytes())),
-    ];
-    Key::of_stage("digits", SPLIT_VERSION, &serde_json::Value::Null, &inputs)
 }
 
 /// Cuts the contact sheet; its tiles run row by row.

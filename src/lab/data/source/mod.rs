@@ -1,19 +1,25 @@
-//! Where real data come from: the family of sources and what can be asked of each.
+//! Where real data come from: the family of sources, and what can be asked of each.
+//!
+//! A source is a spec (what the user writes) with a [`Reader`](reader::Reader): which classes and
+//! pictures there are, what a picture's bytes are, and a key of all of them. What they share is in
+//! `reader`: parts have one class list, validation pictures are held out, subsets taken, and only
+//! what is left is decoded. A new source is a file here, a variant of [`Source`], and a line in
+//! [`of`].
 
-use std::path::Path;
+mod digits;
+mod folder;
+mod parquet;
+mod reader;
+mod shapes;
 
-use serde_json::json;
+pub use digits::Digits;
+pub use folder::Folder;
+pub use parquet::Parquet;
+pub use shapes::{Background, ClassBy, Colour, Law, Position, Scene, Shape, Shapes, Size, Texture};
 
 use super::dataset::Dataset;
-use super::digits::{self, Digits};
-use super::folder::{self, Folder};
-use super::listing::{Listing, Parts};
-use super::mismatch::ClassMismatch;
-use super::parquet::{self, Parquet};
-use super::shapes::Shapes;
-use super::split::held_out;
 use super::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Picture, Problem, Problems, Seed, nearest};
+use crate::terms::{Files, Key, Picture, Problems, Seed};
 
 /// Where the real data come from.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -29,9 +35,49 @@ pub enum Source {
     Shapes(Shapes),
 }
 
+/// Goes on with the reader of a source, whichever it is: the one `match` of the family.
+macro_rules! of {
+    ($source:expr, $reader:ident => $go_on:expr) => {
+        match $source {
+            Source::Digits($reader) => $go_on,
+            Source::Folder($reader) => $go_on,
+            Source::Parquet($reader) => $go_on,
+            Source::Shapes($reader) => $go_on,
+        }
+    };
+}
+
 impl Default for Source {
     fn default() -> Self {
         Self::Digits(Digits {})
+    }
+}
+
+/// The keys of a declaration that say where files lie, in every source.
+const PATHS: [&str; 4] = ["train", "val", "test", "path"];
+
+impl Source {
+    /// Returns the key of its declaration: `digits`, `folder`.
+    pub fn kind(&self) -> &'static str {
+        of!(self, reader => reader::kind(reader))
+    }
+
+    /// Returns the path of the training data as it was declared; the kind if nothing was.
+    pub fn place(&self) -> String {
+        let declared = serde_json::to_value(self).expect("a spec is plain data");
+        let spec = &declared[self.kind()];
+        let path = ["train", "path"].iter().find_map(|key| spec[*key].as_str());
+        path.unwrap_or(self.kind()).to_owned()
+    }
+
+    /// Returns the declaration without its paths: what decides a result beside the bytes of the
+    /// files, for which the [`fingerprint`] stands.
+    pub fn without_paths(&self) -> serde_json::Value {
+        let mut declared = serde_json::to_value(self).expect("a spec is plain data");
+        if let Some(spec) = declared[self.kind()].as_object_mut() {
+            PATHS.iter().for_each(|path| drop(spec.remove(*path)));
+        }
+        declared
     }
 }
 
@@ -55,30 +101,31 @@ pub struct Codec<'a> {
     pub fit: &'a (dyn Fn(Picture) -> Picture + Sync),
 }
 
+/// What a source keeps of one picture.
+pub(super) enum Content<'a> {
+    /// A picture file.
+    File(&'a [u8]),
+    /// Its pixels.
+    Pixels(Picture),
+    /// What draws it at any side in pixels.
+    Drawn(&'a dyn Fn(usize) -> Picture),
+}
+
 impl Codec<'_> {
     /// Decodes and fits.
-    pub(super) fn picture(&self, file: &[u8]) -> Result<Picture, String> {
-        (self.decode)(file).map(self.fit)
+    pub(super) fn picture(&self, content: Content<'_>) -> Result<Picture, String> {
+        match content {
+            Content::File(bytes) => (self.decode)(bytes).map(self.fit),
+            Content::Pixels(picture) => Ok((self.fit)(picture)),
+            // The size of the experiment is what a pixel is fitted to.
+            Content::Drawn(draw) => Ok(draw((self.fit)(Picture::filled(1, 1, [0; 3])).width())),
+        }
     }
-
-    /// Returns the side of fitted pictures in pixels, for sources that draw at it.
-    pub(super) fn side(&self) -> usize {
-        (self.fit)(Picture::filled(1, 1, [0; 3])).width()
-    }
 }
 
-/// One part of a source: the key that names its path, and the path.
-pub(super) struct Part<'a> {
-    pub(super) key: String,
-    pub(super) path: &'a str,
-}
-
-pub(super) fn default_share() -> f64 {
-    0.1
-}
-
-/// Loads the data: lists them, keeps the classes of the subset, holds out validation pictures where
-/// the source has none, keeps `per-class` training pictures, and decodes what is left. The classes
+/// Loads the data: lists them, keeps or merges the classes of the subset and the training pictures
+/// of its list, holds out validation pictures where the source has none, keeps as many training
+/// pictures of each class as the subset says, and decodes what is left. The classes
 /// of the three parts are the same list. Randomness is at `seed / "validation"` and `seed /
 /// "subset"`. The source has passed [`check`].
 ///
@@ -92,68 +139,14 @@ pub fn load(
     files: &dyn Files,
     codec: Codec<'_>,
 ) -> Result<Splits, Problems> {
-    match source {
-        Source::Digits(_) => {
-            let parts = settle(digits::list(), "digits", 0.0, (subset, seed, files))?;
-            decode(parts, |listing| digits::read(listing, codec))
-        }
-        Source::Folder(spec) => {
-            let listed = folder_parts(spec).map(|part| folder::list(&part, subset, files))?;
-            let parts = settle(listed, "folder", spec.validation_share, (subset, seed, files))?;
-            decode(parts, |listing| folder::read(listing, files, codec))
-        }
-        Source::Parquet(spec) => {
-            let listed = parquet_parts(spec).map(|part| spec.list(&part, files))?;
-            let parts = settle(listed, "parquet", spec.validation_share, (subset, seed, files))?;
-            decode(parts, |listing| spec.read(listing, files, codec))
-        }
-        Source::Shapes(spec) => {
-            let parts = settle(spec.list(seed), "shapes", 0.0, (subset, seed, files))?;
-            decode(parts, |listing| spec.read(listing, codec))
-        }
-    }
+    of!(source, reader => reader::load(reader, subset, seed, files, codec))
 }
 
-/// Finds what can be known without decoding a picture: missing folders and files, empty classes,
-/// missing columns and class names, classes that differ between the parts, unknown classes of the
-/// subset.
+/// Finds what can be known without decoding a picture: missing folders and files, files of another
+/// format or size, empty classes, missing columns and class names, classes that differ between the
+/// parts, unknown classes of the subset.
 pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
-    let (kind, share, classes) = match source {
-        Source::Digits(_) => {
-            let mut problems = subset.kept(&digits::classes()).err().unwrap_or_default();
-            problems.0.extend(subset.check_list(files).0);
-            return problems;
-        }
-        Source::Shapes(spec) => {
-            let mut problems = spec.check();
-            problems
-                .0
-                .extend(subset.kept_in(&spec.classes(), "shapes").err().unwrap_or_default().0);
-            problems.0.extend(subset.check_list(files).0);
-            return problems;
-        }
-        Source::Folder(spec) => {
-            let parts = folder_parts(spec).map(|part| folder::check(&part, subset, files));
-            ("folder", spec.validation_share, parts)
-        }
-        Source::Parquet(spec) => {
-            let narrowed = |part: Part<'_>| {
-                let all = spec.check(&part, files)?;
-                let kept = subset.kept_in(&all, &part.key)?;
-                Ok(ClassNames::new(kept.iter().map(|class| all.name(*class))))
-            };
-            ("parquet", spec.validation_share, parquet_parts(spec).map(narrowed))
-        }
-    };
-    let mut problems = Problems::default();
-    if !(0.0..=0.9).contains(&share) {
-        let key = format!("{kind}.validation-share");
-        problems.0.push(Problem::new(key, share.to_string(), "a share of 0 to 0.9"));
-    }
-    problems.0.extend(subset.check_list(files).0);
-    let result = classes.and_then(|classes| same_classes(&classes, kind));
-    problems.0.extend(result.err().unwrap_or_default().0);
-    problems
+    of!(source, reader => reader::check(reader, subset, files))
 }
 
 /// Returns a key of all the bytes that the source reads for the classes of the subset, and of where
@@ -162,125 +155,17 @@ pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
 /// # Errors
 /// If a folder or file is missing or cannot be read.
 pub fn fingerprint(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-    subset.with_list(bytes_of(source, subset, files)?, files)
-}
-
-fn bytes_of(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-    match source {
-        Source::Digits(_) => Ok(digits::fingerprint()),
-        Source::Folder(spec) => {
-            let hashed =
-                folder_parts(spec).map(|part| folder::fingerprint(&part, subset, files))?;
-            let classes = json!(hashed.train.0);
-            let inputs: Vec<_> = hashed.all().flat_map(|(_, inputs)| inputs).collect();
-            Ok(Key::of_stage("folder", 1, &classes, &inputs))
-        }
-        Source::Parquet(spec) => {
-            let hashed = parquet_parts(spec).map(|part| parquet::fingerprint(&part, files))?;
-            let inputs: Vec<_> = hashed.all().flatten().collect();
-            Ok(Key::of_stage("parquet", 1, &serde_json::Value::Null, &inputs))
-        }
-        Source::Shapes(spec) => Ok(spec.fingerprint()),
-    }
-}
-
-fn folder_parts(spec: &Folder) -> Parts<Part<'_>> {
-    parts("folder", &spec.train, spec.val.as_deref(), &spec.test)
-}
-
-fn parquet_parts(spec: &Parquet) -> Parts<Part<'_>> {
-    parts("parquet", &spec.train, spec.val.as_deref(), &spec.test)
-}
-
-fn parts<'a>(kind: &str, train: &'a str, val: Option<&'a str>, test: &'a str) -> Parts<Part<'a>> {
-    let part = |name: &str, path| Part { key: format!("{kind}.{name}"), path };
-    Parts {
-        train: part("train", train),
-        val: val.map(|path| part("val", path)),
-        test: part("test", test),
-    }
-}
-
-/// Makes sure that all parts have the class list of the training data.
-fn same_classes(classes: &Parts<ClassNames>, kind: &str) -> Result<(), Problems> {
-    let others = [("val", classes.val.as_ref()), ("test", Some(&classes.test))];
-    let problem = |(name, other): (&str, Option<&ClassNames>)| {
-        let mismatch = ClassMismatch::between(&classes.train, other?).err()?;
-        let key = format!("{kind}.{name}");
-        let found = format!("{mismatch}, the first being `train`");
-        let problem = Problem::new(key, found, "the classes of `train` in the same order");
-        Some(problem.hint("`subset.classes` keeps the classes that both have"))
-    };
-    let problems: Vec<_> = others.into_iter().filter_map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
-}
-
-/// Brings listed parts to what will be read.
-fn settle<P>(
-    parts: Parts<Listing<P>>,
-    kind: &str,
-    share: f64,
-    (subset, seed, files): (&Subset, Seed, &dyn Files),
-) -> Result<[Listing<P>; 3], Problems> {
-    let keyed = Parts {
-        train: (format!("{kind}.train"), parts.train),
-        val: parts.val.map(|listing| (format!("{kind}.val"), listing)),
-        test: (format!("{kind}.test"), parts.test),
-    };
-    let parts = keyed.map(|(key, listing)| {
-        let kept = subset.kept_in(&listing.classes, &key)?;
-        Ok(subset.merged(listing.narrow(&kept)))
-    })?;
-    let classes = Parts {
-        train: parts.train.classes.clone(),
-        val: parts.val.as_ref().map(|listing| listing.classes.clone()),
-        test: parts.test.classes.clone(),
-    };
-    same_classes(&classes, kind)?;
-    let parts = Parts { train: subset.listed(parts.train, files)?, ..parts };
-    let (val, train) = match parts.val {
-        Some(val) => (val, parts.train),
-        None => {
-            let positions = held_out(&parts.train.roll(), share, seed.child("validation"));
-            parts.train.divide(&positions)
-        }
-    };
-    let (train, _) = subset.few(train, seed.child("subset"))?;
-    Ok([train, val, parts.test])
-}
-
-fn decode<P>(
-    [train, val, test]: [Listing<P>; 3],
-    read: impl Fn(Listing<P>) -> Result<Dataset, Problems>,
-) -> Result<Splits, Problems> {
-    let parts = Parts { train, val: Some(val), test }.map(read)?;
-    let val = parts.val.expect("it went in");
-    Ok(Splits { train: parts.train, val, test: parts.test })
-}
-
-/// Returns the problem of a path that leads nowhere, with the nearest name beside it.
-pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Problem {
-    let path = Path::new(part.path);
-    let found = if part.path.is_empty() {
-        "an empty path".to_owned()
-    } else {
-        format!("`{}` does not exist", part.path)
-    };
-    let problem = Problem::new(part.key.clone(), found, expected);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let entries = files.list(folder).unwrap_or_default();
-    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
-    match path.file_name().and_then(|name| nearest(name.to_str()?, names)) {
-        Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
-        None => problem,
-    }
+    let bytes = of!(source, reader => reader::Reader::fingerprint(reader, subset, files))?;
+    subset.with_list(bytes, files)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::lab::data::tests::{CODEC, Disk, IMAGES, bytes_of};
-    use crate::terms::MemoryFiles;
+    use crate::terms::{ClassNames, MemoryFiles};
     use crate::testing::{data_folder, golden_path};
     use std::collections::BTreeSet;
 
