@@ -14,11 +14,13 @@
 mod dataset;
 mod hugging_face;
 mod listing;
+mod long_tail;
 mod mismatch;
 mod shards;
 mod source;
 mod split;
 mod subset;
+mod training_list;
 
 pub use dataset::{Dataset, Example, Origin};
 pub use mismatch::ClassMismatch;
