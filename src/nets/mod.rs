@@ -4,10 +4,12 @@
 //! names and shapes of PyTorch; the families follow. Every forward pass takes its [`Mode`] as an
 //! argument, so that "evaluated" never depends on the device a tensor lives on. [`weights`] moves
 //! their numbers in and out of files; [`classifier`] is the choice among the families that name
-//! what a picture shows.
+//! what a picture shows. [`dinov2`] and [`clip`] are encoders: their weights come from files.
 
 pub mod blocks;
 pub mod classifier;
+pub mod clip;
+pub mod dinov2;
 pub mod kernels;
 pub mod resnet;
 pub mod unet;
