@@ -9,6 +9,7 @@
 mod batch_norm;
 mod channels;
 mod convolution;
+mod dense;
 mod dots;
 mod flex;
 mod gelu;

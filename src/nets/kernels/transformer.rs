@@ -1,17 +1,17 @@
-//! The layers of a transformer one after the other, outside of any graph: each picture goes through
-//! all of them on one thread.
+//! The layers of a transformer one after the other, outside of any graph.
 //!
-//! A picture's tokens stay in the near caches between the operators, a layer costs one pass over
-//! its weights, and every product has the shape of one picture: so the numbers of a picture depend
-//! neither on the pictures beside it nor on the number of threads. A batch smaller than the number
-//! of threads leaves threads idle.
+//! The tokens of all pictures go through a layer together, as rows of the products of [`dense`];
+//! attention works on each head of each picture. Either way the numbers of a picture depend neither
+//! on the pictures beside it nor on the number of threads. What follows a product, be it the unit or
+//! the sum with the tokens, happens while its numbers are in the near cache.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
+use super::dense::{self, Interleaved, Weight};
 use super::flex::{Host, Taken, flex_tensor, take};
 use super::gelu::{self, Gelu};
-use super::gemm::{Matrix, Target, multiply, multiply_into_window};
+use super::gemm::{Matrix, Target, multiply};
 use super::layer_norm::{Moments, normalise};
 use super::vector::{LANES, exp, vectorised};
 
@@ -69,25 +69,31 @@ pub fn transformer(x: &Tensor<3>, layers: &[LayerWeights]) -> Option<Tensor<3>> 
     let host = host(x)?;
     let [_, t, d] = x.dims();
     let mut out = host.numbers().to_vec();
-    out.par_chunks_mut(t * d).for_each_init(Buffers::default, |buffers, tokens| {
+    let mut buffers = Buffers::default();
+    for tokens in out.chunks_mut((NEAR / t).max(1) * t * d) {
         for layer in &layers {
-            layer.attend(tokens, buffers);
-            layer.perceive(tokens, buffers);
+            layer.attend(tokens, t, &mut buffers);
+            layer.perceive(tokens, &mut buffers);
         }
-    });
+    }
     Some(Tensor::from_primitive::<burn::backend::Flex>(flex_tensor(out, x.dims())))
 }
 
-/// Returns `x W^T`, `[n, outputs]`, for `[n, inputs]`, each row as a product of its own; nothing as
-/// for [`transformer`].
+/// Tokens that go through all layers before the next begin: enough for every thread, and few enough
+/// for the last cache.
+const NEAR: usize = 2048;
+
+/// Returns `x W^T`, `[n, outputs]`, for `[n, inputs]`; nothing as for [`transformer`].
 pub fn project(x: &Tensor<2>, weight: &Tensor<2>) -> Option<Tensor<2>> {
     let ([n, inputs], [outputs, _]) = (x.dims(), weight.dims());
     let (x, weight) = (host(x)?, host(weight)?);
-    let matrix = Matrix::new(weight.numbers(), outputs, inputs).transposed();
-    let mut out = vec![0.0; n * outputs];
-    out.par_chunks_mut(outputs).zip(x.numbers().par_chunks(inputs)).for_each(|(out, x)| {
-        multiply(Matrix::new(x, 1, inputs), matrix, out, Target::Replace);
+    let mut rows = Interleaved::default();
+    rows.fill(n, inputs, |first, to| {
+        to.copy_from_slice(&x.numbers()[first * inputs..][..to.len()]);
     });
+    let weight = Weight { numbers: weight.numbers(), bias: None, outputs, inputs };
+    let mut out = vec![0.0; n * outputs];
+    dense::multiply(&rows, weight, &mut out, |new, old, _| old.copy_from_slice(new));
     Some(Tensor::from_primitive::<burn::backend::Flex>(flex_tensor(out, [n, outputs])))
 }
 
@@ -108,19 +114,10 @@ impl Linear {
         Some(Self { weight: host(&weights.weight)?, bias: host(&weights.bias)? })
     }
 
-    fn outputs(&self) -> usize {
-        self.bias.numbers().len()
-    }
-
-    /// Fills `out`, `[t, outputs]`, from `x`, `[t, inputs]`.
-    fn apply(&self, x: &[f32], out: &mut [f32]) {
-        let outputs = self.outputs();
-        let [_, inputs] = self.weight.dims();
-        for row in out.chunks_exact_mut(outputs) {
-            row.copy_from_slice(self.bias.numbers());
-        }
-        let weight = Matrix::new(self.weight.numbers(), outputs, inputs).transposed();
-        multiply(Matrix::new(x, x.len() / inputs, inputs), weight, out, Target::Add);
+    fn weight(&self) -> Weight<'_> {
+        let [outputs, inputs] = self.weight.dims();
+        let bias = Some(self.bias.numbers());
+        Weight { numbers: self.weight.numbers(), bias, outputs, inputs }
     }
 }
 
@@ -148,29 +145,39 @@ impl Branch {
         })
     }
 
-    /// Fills `narrow` with the normalised tokens and `wide` with what the inner map makes of them.
-    fn begin(&self, tokens: &[f32], buffers: &mut Buffers) {
+    /// Fills `wide` with what the inner map makes of the normalised tokens.
+    fn begin(
+        &self,
+        tokens: &[f32],
+        Buffers { rows, wide, .. }: &mut Buffers,
+        finish: impl Fn(&mut [f32]) + Sync,
+    ) {
         let [weight, bias] = &self.norm;
         let affine = [weight.numbers(), bias.numbers()];
-        let count = tokens.len() / affine[0].len();
-        buffers.moments.resize(count, Moments::default());
-        buffers.narrow.resize(tokens.len(), 0.0);
-        buffers.wide.resize(count * self.inner.outputs(), 0.0);
-        normalise(tokens, &mut buffers.narrow, &mut buffers.moments, affine, self.epsilon);
-        self.inner.apply(&buffers.narrow, &mut buffers.wide);
+        let (d, inner) = (affine[0].len(), self.inner.weight());
+        let count = tokens.len() / d;
+        rows.fill(count, d, |first, to| {
+            let mut moments = [Moments::default(); dense::ROWS];
+            normalise(&tokens[first * d..][..to.len()], to, &mut moments, affine, self.epsilon);
+        });
+        wide.resize(count * inner.outputs, 0.0);
+        dense::multiply(rows, inner, wide, |new, old, _| {
+            finish(new);
+            old.copy_from_slice(new);
+        });
     }
 
-    /// Adds what the outer map makes of `input` to the tokens.
-    fn end(&self, input: &[f32], product: &mut [f32], tokens: &mut [f32]) {
-        self.outer.apply(input, product);
+    /// Adds what the outer map makes of the rows to the tokens.
+    fn end(&self, rows: &Interleaved, tokens: &mut [f32]) {
         match &self.scale {
             Some(scale) => {
-                let d = scale.numbers().len();
-                for (tokens, product) in tokens.chunks_exact_mut(d).zip(product.chunks_exact(d)) {
-                    add_scaled(tokens, product, scale.numbers());
-                }
+                dense::multiply(rows, self.outer.weight(), tokens, |new, old, column| {
+                    add_scaled(old, new, &scale.numbers()[column..]);
+                })
             }
-            None => tokens.iter_mut().zip(product).for_each(|(token, add)| *token += *add),
+            None => dense::multiply(rows, self.outer.weight(), tokens, |new, old, _| {
+                old.iter_mut().zip(new).for_each(|(token, add)| *token += *add);
+            }),
         }
     }
 }
@@ -182,14 +189,12 @@ struct Layer {
     gelu: Gelu,
 }
 
-/// What a thread uses again for one picture after the other.
+/// What is used again for one layer after the other.
 #[derive(Default)]
 struct Buffers {
-    moments: Vec<Moments>,
-    narrow: Vec<f32>, // [t, d]
-    wide: Vec<f32>,   // [t, 3 d] or [t, hidden]
-    scores: Vec<f32>, // [t, t]
-    product: Vec<f32>,
+    rows: Interleaved,
+    wide: Vec<f32>,  // [n, t, 3 d] or [n, t, hidden]
+    heads: Vec<f32>, // [n, heads, t, d / heads]
 }
 
 impl Layer {
@@ -202,32 +207,43 @@ impl Layer {
         })
     }
 
-    /// The half of the layer with attention, for the tokens of one picture.
-    fn attend(&self, tokens: &mut [f32], buffers: &mut Buffers) {
-        self.attention.begin(tokens, buffers);
-        let Buffers { narrow, wide, scores, product, .. } = buffers;
-        let d = self.attention.outer.outputs();
-        let (t, part) = (tokens.len() / d, d / self.heads);
-        scores.resize(t * t, 0.0);
-        let scale = (1.0 / (part as f64).sqrt()) as f32;
-        for start in (0..d).step_by(part) {
-            let [q, k, v] =
-                [0, d, 2 * d].map(|kind| Matrix::window(&wide[kind + start..], t, part, 3 * d));
+    /// The half of the layer with attention, for pictures of `t` tokens.
+    fn attend(&self, tokens: &mut [f32], t: usize, buffers: &mut Buffers) {
+        self.attention.begin(tokens, buffers, |_| {});
+        let Buffers { rows, wide, heads, .. } = buffers;
+        let [_, d] = self.attention.outer.weight.dims();
+        let part = d / self.heads;
+        heads.resize(tokens.len(), 0.0);
+        heads.par_chunks_mut(t * part).enumerate().for_each_init(Vec::new, |scores, (i, out)| {
+            let (picture, head) = (i / self.heads, i % self.heads);
+            let all = &wide[picture * t * 3 * d + head * part..];
+            let [q, k, v] = [0, d, 2 * d].map(|kind| Matrix::window(&all[kind..], t, part, 3 * d));
+            scores.resize(t * t, 0.0);
             multiply(q, k.transposed(), scores, Target::Replace);
-            softmax(scores, t, scale);
-            let target = &mut narrow[start..];
-            multiply_into_window(Matrix::new(scores, t, t), v, target, d, Target::Replace);
-        }
-        product.resize(tokens.len(), 0.0);
-        self.attention.end(narrow, product, tokens);
+            softmax(scores, t, (1.0 / (part as f64).sqrt()) as f32);
+            multiply(Matrix::new(scores, t, t), v, out, Target::Replace);
+        });
+        rows.fill(tokens.len() / d, d, |first, to| {
+            for (row, to) in (first..).zip(to.chunks_exact_mut(d)) {
+                let (picture, token) = (row / t, row % t);
+                for (head, to) in to.chunks_exact_mut(part).enumerate() {
+                    let from = ((picture * self.heads + head) * t + token) * part;
+                    to.copy_from_slice(&heads[from..][..part]);
+                }
+            }
+        });
+        self.attention.end(rows, tokens);
     }
 
     /// The half with the perceptron.
     fn perceive(&self, tokens: &mut [f32], buffers: &mut Buffers) {
-        self.perceptron.begin(tokens, buffers);
-        let Buffers { narrow, wide, .. } = buffers;
-        gelu::in_place(wide, self.gelu);
-        self.perceptron.end(wide, narrow, tokens);
+        self.perceptron.begin(tokens, buffers, |x| gelu::in_place(x, self.gelu));
+        let Buffers { rows, wide, .. } = buffers;
+        let [d, hidden] = self.perceptron.outer.weight.dims();
+        rows.fill(tokens.len() / d, hidden, |first, to| {
+            to.copy_from_slice(&wide[first * hidden..][..to.len()]);
+        });
+        self.perceptron.end(rows, tokens);
     }
 }
 
