@@ -128,7 +128,7 @@ impl<'a> Distances<'a> {
                 away.fold(largest, f64::max)
             },
         );
-        let scale = (-largest.log2().ceil()).max(-1000.0).min(1000.0).exp2();
+        let scale = (-largest.log2().ceil()).clamp(-1000.0, 1000.0).exp2();
         let mut screen = Self {
             x,
             y,
