@@ -448,8 +448,13 @@ mod tests {
 
     #[test]
     fn no_bit_depends_on_threads() {
-        let (x, y) = (normal(28, 700, 40, 0.0, 1.0), normal(29, 600, 40, 0.1, 1.0));
-        let run = |threads| on_threads(threads, || value(fid(&x, &y)).to_bits());
+        // Three panels of columns on the one side, and the Gram side on the other.
+        let (x, y) = (normal(28, 700, 600, 0.0, 1.0), normal(29, 650, 600, 0.1, 1.0));
+        let few = y.select(&(0..90).collect::<Vec<_>>());
+        let run = |threads| {
+            on_threads(threads, || [value(fid(&x, &y)).to_bits(), value(fid(&x, &few)).to_bits()])
+        };
+        assert_eq!(run(1), run(2));
         assert_eq!(run(1), run(3));
     }
 
