@@ -142,7 +142,6 @@ struct Pass {
 
 /// The networks as modules.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per encoder")]
 enum Net {
     Inception(Inception),
     InceptionAt(Depth, Inception),

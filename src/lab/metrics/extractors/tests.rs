@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::super::features::testing::on_threads;
-use super::super::{Extractor, Taps};
+use super::super::{Extractor as _, Logits, Taps};
 use super::*;
 use crate::nets::golden::{formula_file, numbers};
 use crate::nets::weights::State;
@@ -48,7 +48,7 @@ fn agrees_with_the_tools_from_picture_to_features() {
         let preprocessing = Preprocessing { resize, side: 299, scaling };
         let taps = encoder(Network::Inception, preprocessing, &file).taps(&[&picture]);
         // Theirs in f64. Ten times what torch loses in f32 (4e-7 of the largest number), as in
-        // `nets::inception`; metrics.md allows 1e-4.
+        // `nets::inception`; torch-fidelity declares 1e-4.
         let close = |got: &[f32], want: Vec<f32>| {
             let largest = want.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
             close_f32(got, &want, Tol::absolute(4e-6 * f64::from(largest)));
@@ -107,7 +107,7 @@ fn features_do_not_depend_on_companions_or_threads() {
             let rows = range.iter().flat_map(|i| logits.row(*i)).copied().collect();
             let want = Taps {
                 features: whole.features.select(&range),
-                logits: Some(super::super::Logits::new(logits.classes(), rows)),
+                logits: Some(Logits::new(logits.classes(), rows)),
                 spatial: whole.spatial.as_ref().map(|spatial| spatial.select(&range)),
             };
             assert_eq!(bits(&taps), bits(&want), "{at_once} at once");
