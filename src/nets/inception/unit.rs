@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::nets::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Mode, Site};
+use crate::nets::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Site};
 use crate::nets::kernels::{Window, max_pool, mean_pool};
 
 /// What the released graph adds to a variance.
@@ -18,7 +18,7 @@ pub(super) struct Unit {
 
 impl Unit {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.bn.forward_relu(self.conv.forward(x), Mode::Evaluate)
+        self.conv.forward_norm_relu(x, &self.bn)
     }
 }
 

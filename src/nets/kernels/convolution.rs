@@ -79,7 +79,7 @@ fn plain(
     burn::tensor::module::conv2d(x, weight, bias, options)
 }
 
-fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
+pub(super) fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
     let [n, inputs, h, w] = x.dims();
     let [outputs, fan, kernel_h, kernel_w] = weight.dims();
     assert_eq!(fan, inputs, "a kernel over all channels");

@@ -8,6 +8,7 @@
 
 mod batch_norm;
 mod channels;
+mod conv_norm;
 mod convolution;
 mod dots;
 mod flex;
@@ -23,6 +24,7 @@ mod vector;
 mod laws;
 
 pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
+pub use conv_norm::{KnownNorm, conv_norm_relu};
 pub use convolution::{Geometry, conv2d};
 pub use group_norm::{Activation, Grouping, group_norm};
 pub use pooling::{Window, max_pool, mean_pool};
