@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 
 use super::{Init, Mode, Site};
 use crate::nets::kernels::{
-    Activation, Affine, Finish, Grouping, NormWeights, batch_norm, batch_norm_train, group_norm,
-    layer_norm,
+    Activation, Affine, Finish, Grouping, KnownNorm, NormWeights, batch_norm, batch_norm_train,
+    group_norm, layer_norm,
 };
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, running variance unbiased.
@@ -58,6 +58,13 @@ impl BatchNorm2d {
     /// Returns the ReLU of the normalised `[n, channels, h, w]` plus a shortcut of the same shape.
     pub fn forward_add_relu(&self, x: Tensor<4>, shortcut: Tensor<4>, mode: Mode) -> Tensor<4> {
         self.run(x, mode, Finish::AddRelu(shortcut))
+    }
+
+    /// Returns the norm by running statistics.
+    pub(super) fn known(&self) -> KnownNorm {
+        let (weight, bias, epsilon) = (self.weight.val(), self.bias.val(), self.epsilon);
+        let [mean, variance] = [&self.running_mean, &self.running_var].map(|it| it.value_sync());
+        KnownNorm { mean, variance, affine: Affine { weight, bias, epsilon } }
     }
 
     fn run(&self, x: Tensor<4>, mode: Mode, finish: Finish) -> Tensor<4> {

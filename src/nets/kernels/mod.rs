@@ -8,6 +8,7 @@
 
 mod batch_norm;
 mod channels;
+mod conv_norm;
 mod convolution;
 mod dense;
 mod dots;
@@ -16,6 +17,7 @@ mod gelu;
 mod gemm;
 mod group_norm;
 mod layer_norm;
+mod pooling;
 mod scratch;
 mod shifts;
 mod silu;
@@ -26,10 +28,12 @@ mod vector;
 mod laws;
 
 pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
+pub use conv_norm::{KnownNorm, conv_norm_relu};
 pub use convolution::{Geometry, conv2d};
 pub use gelu::{Gelu, gelu};
 pub use group_norm::{Activation, Grouping, group_norm};
 pub use layer_norm::layer_norm;
+pub use pooling::{Window, max_pool, mean_pool};
 pub use silu::silu;
 pub use transformer::{
     BranchWeights, LayerWeights, LinearWeights, NormWeights, project, transformer,

@@ -11,8 +11,8 @@ use crate::nets::weights::{Mismatch, State, load_state};
 use crate::terms::Picture;
 
 /// Pictures per forward pass, always: the last batch of a call is filled up, so that no kernel can
-/// choose another order of sums for it.
-const BATCH: usize = 8;
+/// choose another order of sums for it. Convolutions share pictures out to threads.
+const BATCH: usize = 16;
 
 /// Why weights are not those of a network. The text continues "failed to ...".
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,7 @@ pub struct Encoder {
     weights_hash: String,
     net: Net,
     device: Device,
+    batch: usize,
 }
 
 impl Encoder {
@@ -75,13 +76,19 @@ impl Encoder {
             return Err(WrongWeights::NotFinite { network, tensor });
         }
         let weights_hash = weights_hash.chars().take(8).collect();
-        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone() })
+        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone(), batch: BATCH })
+    }
+
+    /// The same with smaller batches, which tests with few pictures fill sooner.
+    #[cfg(test)]
+    pub(super) fn in_batches_of(self, batch: usize) -> Self {
+        Self { batch, ..self }
     }
 
     fn pass(&self, pictures: &[&Picture]) -> Pass {
         let side = self.preprocessing.side;
-        let planes = self.preprocessing.planes(pictures, BATCH);
-        let data = TensorData::new(planes, [BATCH, 3, side, side]);
+        let planes = self.preprocessing.planes(pictures, self.batch);
+        let data = TensorData::new(planes, [self.batch, 3, side, side]);
         self.net.pass(Tensor::from_data(data, &self.device))
     }
 }
@@ -94,7 +101,7 @@ impl Extractor for Encoder {
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {
         let [mut features, mut logits, mut spatial] = [(); 3].map(|()| Rows::default());
-        for part in pictures.chunks(BATCH) {
+        for part in pictures.chunks(self.batch) {
             let pass = self.pass(part);
             features.extend(Some(pass.features), part.len());
             logits.extend(pass.logits, part.len());
@@ -135,7 +142,6 @@ struct Pass {
 
 /// The networks as modules.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per encoder")]
 enum Net {
     Inception(Inception),
     InceptionAt(Depth, Inception),
