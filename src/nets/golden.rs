@@ -29,15 +29,30 @@ pub(crate) fn numbers(name: &str, count: usize) -> Vec<f32> {
 
 /// Returns the numbers of a weight, scaled so that activations keep their size.
 pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
+    weights_of_gain(name, shape, 1.0)
+}
+
+/// The same, where the variance of a matrix is `gain` over its fan-in.
+fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
         ("weight" | "gamma" | "lambda1", 1) => (1.0, 0.25),
-        ("cls_token" | "pos_embed" | "position_embeddings", _) | (_, 1) => (0.0, 0.25),
-        _ => (0.0, (3.0 / shape.iter().skip(1).product::<usize>() as f64).sqrt() as f32),
+        ("cls_token" | "pos_embed" | "position_embeddings", _) | (_, 0 | 1) => (0.0, 0.25),
+        _ => (0.0, (3.0 * gain / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
     };
     let count = shape.iter().product();
     numbers(name, count).into_iter().map(|value| offset + scale * value).collect()
+}
+
+/// Returns the file whose tensors have these names and shapes, by the formula.
+pub(crate) fn formula_file(shapes: &Value, gain: f64) -> State {
+    let array = |(name, shape): (&String, &Value)| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let values = weights_of_gain(name, &shape, gain);
+        (name.clone(), Array { shape, values })
+    };
+    shapes.as_object().unwrap().iter().map(array).collect()
 }
 
 /// Returns the net with the weights of the formula.
@@ -153,17 +168,6 @@ impl ModuleVisitor for Walk<'_> {
 pub(super) fn pictures(shape: [usize; 4], device: &Device) -> Tensor<4> {
     let values = numbers("pictures", shape.iter().product());
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-/// Returns the file that a case describes by names and shapes, with the weights of the formula.
-pub(super) fn file_of(case: &Value) -> State {
-    let shapes = case["shapes"].as_object().unwrap().iter();
-    let named = shapes.map(|(name, shape)| {
-        let lengths = shape.as_array().unwrap().iter();
-        let shape: Vec<usize> = lengths.map(|length| length.as_u64().unwrap() as usize).collect();
-        (name.clone(), Array { values: weights(name, &shape), shape })
-    });
-    named.collect()
 }
 
 /// Returns the numbers of a tensor.

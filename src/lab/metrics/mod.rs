@@ -1,6 +1,7 @@
 //! From features and predictions to numbers. Pure functions, f64, one order of summation.
 //!
-//! In reading order: an [`Extractor`] turns pictures into [`Features`] and [`Probabilities`];
+//! In reading order: an [`Extractor`] turns pictures into [`Taps`]: [`Features`] and [`Logits`]
+//! ([`extractors`] are the published ones);
 //! [`fid`], [`kid`], [`inception_score`], [`prdc`] and [`memorisation`] measure generated pictures
 //! against real ones; [`accuracy`] and [`calibration`] measure a classifier. [`Metric`] is what an
 //! experiment file may name, [`Metric::measure`] the one match over it.
@@ -12,6 +13,7 @@
 mod accuracy;
 mod calibration;
 mod extractor;
+pub mod extractors;
 mod features;
 mod frechet;
 mod inception_score;
@@ -26,7 +28,7 @@ mod tiles;
 
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
-pub use extractor::Extractor;
+pub use extractor::{Extractor, Taps};
 pub use features::Features;
 pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments};
 pub use inception_score::{InceptionScore, SPLITS, inception_score};
