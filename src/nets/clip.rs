@@ -64,7 +64,7 @@ impl ClipSpec {
     /// # Errors
     /// If names and shapes in the file are not exactly those of the net; those of the text tower
     /// are passed over.
-    pub fn load(&self, file: State, device: &Device) -> Result<Clip, Mismatch> {
+    pub fn load(&self, file: &State, device: &Device) -> Result<Clip, Mismatch> {
         let format = if file.contains_key("visual.class_embedding") { &OPENAI } else { &HUGGING };
         let skipped = |name: &str| !name.starts_with("visual.") && format.is_text(name);
         load_stored(self.blank(device), file, |name| format.stored(name), skipped)
@@ -236,7 +236,7 @@ impl Format {
 mod tests {
     use serde_json::Value;
 
-    use super::super::golden::{Allowed, file_of, list, near, pictures};
+    use super::super::golden::{Allowed, formula_file, list, near, pictures};
     use super::super::weights::parameter_count;
     use super::*;
     use crate::testing::golden_json;
@@ -253,7 +253,9 @@ mod tests {
         let (cases, device) = (golden_json("nets/clip/cases.json"), Device::flex());
         for (name, case) in cases.as_object().unwrap() {
             let spec = spec(case);
-            let net = spec.load(file_of(case), &device).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let net = spec
+                .load(&formula_file(&case["shapes"], 1.0), &device)
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
             let [n] = list(&case["input"]).map(|x| x as usize);
             let features = net.forward(pictures([n, 3, spec.pixels, spec.pixels], &device));
             assert_eq!(features.dims(), [n, net.feature_width()]);
@@ -269,16 +271,16 @@ mod tests {
             ("openai-16", "visual.proj"),
             ("openai-16", "visual.ln_pre.bias"),
         ] {
-            let load = |file| spec(&cases[name]).load(file, &device);
-            let mut file = file_of(&cases[name]);
+            let load = |file: &State| spec(&cases[name]).load(file, &device);
+            let mut file = formula_file(&cases[name]["shapes"], 1.0);
             let mut taken = file.remove(key).unwrap();
-            assert_eq!(load(file.clone()).unwrap_err().missing, [key], "{name}");
+            assert_eq!(load(&file).unwrap_err().missing, [key], "{name}");
             taken.shape.insert(0, 2);
             file.insert(key.to_owned(), taken.clone());
-            assert_eq!(load(file.clone()).unwrap_err().shapes[0].name, key);
-            file = file_of(&cases[name]);
+            assert_eq!(load(&file).unwrap_err().shapes[0].name, key);
+            file = formula_file(&cases[name]["shapes"], 1.0);
             file.insert("visual.conv2.weight".into(), taken);
-            assert_eq!(load(file).unwrap_err().unused, ["visual.conv2.weight"]);
+            assert_eq!(load(&file).unwrap_err().unused, ["visual.conv2.weight"]);
         }
     }
 

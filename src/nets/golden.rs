@@ -170,11 +170,6 @@ pub(super) fn pictures(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Returns the file that a case describes by names and shapes, with the weights of the formula.
-pub(super) fn file_of(case: &Value) -> State {
-    formula_file(&case["shapes"], 1.0)
-}
-
 /// Returns the numbers of a tensor.
 pub(crate) fn numbers_of<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data().try_into_vec().unwrap()

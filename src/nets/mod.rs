@@ -6,6 +6,7 @@
 //! their numbers in and out of files; [`classifier`] is the choice among the families that name
 //! what a picture shows. [`inception`], [`vgg`], [`dinov2`] and [`clip`] turn pictures into
 //! features: their weights come from files.
+//! features; their weights come from files.
 
 pub mod blocks;
 pub mod classifier;

@@ -71,13 +71,13 @@ impl Dinov2Spec {
     /// If the pictures are smaller than a patch or no multiple of it.
     pub fn load(
         &self,
-        file: State,
+        file: &State,
         pixels: usize,
         interpolation: Interpolation,
         device: &Device,
     ) -> Result<Dinov2, Mismatch> {
         assert!(pixels > 0 && pixels.is_multiple_of(self.patch), "patches cover the picture");
-        let stored = names::naming(&file);
+        let stored = names::naming(file);
         let net = load_stored(self.blank(device), file, stored, names::is_mask_token)?;
         Ok(net.at(pixels / self.patch, interpolation))
     }
@@ -149,7 +149,7 @@ impl Dinov2 {
 mod tests {
     use serde_json::Value;
 
-    use super::super::golden::{Allowed, file_of, list, near, numbers_of, pictures};
+    use super::super::golden::{Allowed, formula_file, list, near, numbers_of, pictures};
     use super::super::weights::parameter_count;
     use super::*;
     use crate::testing::golden_json;
@@ -160,7 +160,7 @@ mod tests {
         Dinov2Spec { features, heads, depth, patch, mlp_ratio: 4, trained_pixels: 28 }
     }
 
-    fn load(case: &Value, file: State) -> Result<Dinov2, Mismatch> {
+    fn load(case: &Value, file: &State) -> Result<Dinov2, Mismatch> {
         let [_, pixels] = list(&case["input"]).map(|x| x as usize);
         let interpolation = match case["positions"].as_str().unwrap() {
             "size" => Interpolation::Size,
@@ -173,7 +173,8 @@ mod tests {
     fn agrees_with_transformers_and_the_hub() {
         let cases = golden_json("nets/dinov2/cases.json");
         for (name, case) in cases.as_object().unwrap() {
-            let net = load(case, file_of(case)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let net = load(case, &formula_file(&case["shapes"], 1.0))
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
             let [n, pixels] = list(&case["input"]).map(|x| x as usize);
             let features = net.forward(pictures([n, 3, pixels, pixels], &Device::flex()));
             assert_eq!(features.dims(), [n, net.feature_width()]);
@@ -187,7 +188,9 @@ mod tests {
         let cases = golden_json("nets/dinov2/cases.json");
         let case = &cases["hub-16"];
         let run = |interpolation| -> Vec<f32> {
-            let net = spec(case).load(file_of(case), 16, interpolation, &Device::flex()).unwrap();
+            let net = spec(case)
+                .load(&formula_file(&case["shapes"], 1.0), 16, interpolation, &Device::flex())
+                .unwrap();
             numbers_of(net.forward(pictures([1, 3, 16, 16], &Device::flex())))
         };
         let [size, offset] = [Interpolation::Size, Interpolation::Offset].map(run);
@@ -203,17 +206,17 @@ mod tests {
             ("hub-28", "blocks.1.ls2.gamma"),
         ] {
             let case = &cases[name];
-            let mut file = file_of(case);
+            let mut file = formula_file(&case["shapes"], 1.0);
             let taken = file.remove(key).unwrap();
-            let lacking = load(case, file.clone()).unwrap_err();
+            let lacking = load(case, &file).unwrap_err();
             assert_eq!((lacking.missing, lacking.unused), (vec![key.to_owned()], Vec::new()));
             let mut wrong = taken.clone();
             wrong.shape = vec![1, wrong.shape[0]];
             file.insert(key.to_owned(), wrong);
-            assert_eq!(load(case, file.clone()).unwrap_err().shapes[0].name, key);
+            assert_eq!(load(case, &file).unwrap_err().shapes[0].name, key);
             file.insert(key.to_owned(), taken.clone());
             file.insert("register_tokens".into(), taken);
-            assert_eq!(load(case, file).unwrap_err().unused, ["register_tokens"]);
+            assert_eq!(load(case, &file).unwrap_err().unused, ["register_tokens"]);
         }
     }
 

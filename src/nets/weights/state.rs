@@ -52,7 +52,8 @@ pub fn parameter_count<M: Module>(module: &M) -> usize {
 /// batches is passed over.
 pub fn load_state<M: Module>(module: M, state: &State) -> Result<M, Mismatch> {
     let survey = Survey::of(&module);
-    let mismatch = Mismatch::between(&survey.shapes, state);
+    let found = state.iter().map(|(name, array)| (name.clone(), array.shape.clone())).collect();
+    let mismatch = Mismatch::between(&survey.shapes, &found);
     if !mismatch.is_empty() {
         return Err(mismatch);
     }
@@ -85,7 +86,7 @@ pub struct WrongShape {
 }
 
 impl Mismatch {
-    pub(super) fn between(net: &Outline, state: &State) -> Self {
+    pub(super) fn between(net: &Outline, state: &Outline) -> Self {
         let wanted = |name: &&String| !IGNORED.contains(&last(name));
         Self {
             missing: net.keys().filter(|name| !state.contains_key(*name)).cloned().collect(),
@@ -98,7 +99,7 @@ impl Mismatch {
             shapes: net
                 .iter()
                 .filter_map(|(name, expected)| {
-                    let found = &state.get(name)?.shape;
+                    let found = state.get(name)?;
                     (found != expected).then(|| WrongShape {
                         name: name.clone(),
                         found: found.clone(),

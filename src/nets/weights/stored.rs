@@ -24,19 +24,20 @@ pub enum Stored {
 /// If the file has not exactly the tensors and shapes that `stored` asks for, told in its own names.
 pub fn load_stored<M: Module>(
     module: M,
-    mut file: State,
+    file: &State,
     stored: impl Fn(&str) -> Stored,
     skipped: impl Fn(&str) -> bool,
 ) -> Result<M, Mismatch> {
-    file.retain(|name, _| !skipped(name));
+    let kept = file.iter().filter(|(name, _)| !skipped(name));
+    let found: Outline = kept.map(|(name, array)| (name.clone(), array.shape.clone())).collect();
     let outline = outline_of(&module);
     let mut wanted = Outline::new();
     for (name, shape) in &outline {
         match stored(name) {
             Stored::As(name) => {
-                let found = file.get(&name).map_or(shape.as_slice(), |array| &array.shape);
-                let same = without_ones(shape) == without_ones(found) && found.len() <= shape.len();
-                wanted.insert(name, if same { found.to_vec() } else { shape.clone() });
+                let there = found.get(&name).unwrap_or(shape);
+                let same = without_ones(shape) == without_ones(there) && there.len() <= shape.len();
+                wanted.insert(name, if same { there.clone() } else { shape.clone() });
             }
             Stored::Joined(names) => {
                 let mut part = shape.clone();
@@ -48,17 +49,17 @@ pub fn load_stored<M: Module>(
             }
         }
     }
-    let mismatch = Mismatch::between(&wanted, &file);
+    let mismatch = Mismatch::between(&wanted, &found);
     if !mismatch.is_empty() {
         return Err(mismatch);
     }
-    let mut take = |name: String| file.remove(&name).expect("each tensor is stored once").values;
+    let values = |name: String| file[&name].values.as_slice();
     let mut state = State::new();
     for (name, shape) in outline {
         let values = match stored(&name) {
-            Stored::As(name) => take(name),
-            Stored::Joined(names) => names.into_iter().flat_map(&mut take).collect(),
-            Stored::Transposed(name) => transposed(&take(name), shape[0]),
+            Stored::As(name) => values(name).to_vec(),
+            Stored::Joined(names) => names.map(values).concat(),
+            Stored::Transposed(name) => transposed(values(name), shape[0]),
         };
         state.insert(name, Array { shape, values });
     }

@@ -164,8 +164,32 @@ fn weights_that_are_not_the_networks_say_why() {
     broken.get_mut("fc.bias").unwrap().values[3] = f32::NAN;
     assert!(refused(Network::Inception, &broken).contains("`fc.bias` holds what is no finite"));
 
+    let why = refused(Network::Dinov2B, &whole);
+    assert!(
+        why.contains("`dinov2-b`") && why.contains("missing `blocks.0.attn.proj.bias`"),
+        "{why}"
+    );
+    let why = refused(Network::ClipB32, &whole);
+    let name = "missing `vision_model.embeddings.class_embedding`";
+    assert!(why.contains("`clip-b32`") && why.contains(name), "{why}");
+
     let why = refused(Network::Vgg16, &whole);
     assert!(why.contains("`vgg16`") && why.contains("missing `classifier.0.bias`"), "{why}");
+}
+
+#[test]
+fn transformers_take_the_sizes_they_have_positions_for() {
+    let refused = |network: Network, side: usize| {
+        let preprocessing = Preprocessing { side, ..network.preprocessing() };
+        let encoder = Encoder::new(network, preprocessing, &State::new(), "", &Device::flex());
+        encoder.unwrap_err().to_string()
+    };
+    assert!(refused(Network::Dinov2L, 225).contains("225 x 225 pixels: it takes multiples of 14"));
+    assert!(refused(Network::ClipL14, 336).contains("it takes 224 x 224"));
+    for network in [Network::Dinov2B, Network::ClipB32] {
+        let side = network.preprocessing().side;
+        assert!(!refused(network, side).contains("pixels"), "only the weights are missing");
+    }
 }
 
 #[test]
