@@ -123,7 +123,7 @@ pub fn encode_png(picture: &Picture) -> Vec<u8> {
     bytes
 }
 
-fn sniff(bytes: &[u8]) -> Option<(Format, ImageFormat)> {
+pub(super) fn sniff(bytes: &[u8]) -> Option<(Format, ImageFormat)> {
     let kind = image::guess_format(bytes).ok()?;
     let format = match kind {
         ImageFormat::Png => Format::Png,

@@ -184,3 +184,14 @@ pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Prob
         None => problem,
     }
 }
+
+/// Returns the key of some files by name, in this order.
+pub(super) fn hashed<'a>(
+    kind: &str,
+    names: impl Iterator<Item = &'a str>,
+    read: impl Fn(&str) -> Result<Vec<u8>, Problem>,
+) -> Result<Key, Problem> {
+    let hash = |name: &str| Ok((name.to_owned(), Key::of_bytes(&read(name)?)));
+    let inputs = names.map(hash).collect::<Result<Vec<_>, Problem>>()?;
+    Ok(Key::of_stage(kind, 1, &serde_json::Value::Null, &inputs))
+}
