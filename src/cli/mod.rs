@@ -9,6 +9,7 @@
     reason = "the room that talks to people, and through which the environment enters"
 )]
 
+mod data;
 mod doctor;
 mod export;
 mod plan;
@@ -49,6 +50,8 @@ enum Verb {
     Show(show::Show),
     /// Says for what reason each stage runs, or ran.
     Why(why::Why),
+    /// Says what data can be read, looks at some, checks downloads.
+    Data(data::Data),
     /// Looks at the machine.
     Doctor(doctor::Doctor),
     /// Prints the JSON schema of the experiment file.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Verb::Plan(verb) => verb.execute(),
         Verb::Show(verb) => verb.execute(),
         Verb::Why(verb) => verb.execute(),
+        Verb::Data(verb) => verb.execute(),
         Verb::Doctor(verb) => verb.execute(),
         Verb::Schema(verb) => verb.execute(),
         Verb::Export(verb) => verb.execute(),

@@ -1,8 +1,8 @@
 //! Pictures on the host: from bytes to pictures, from pictures to the numbers a network sees, and
 //! back.
 //!
-//! In reading order: [`codec`] reads PNG, JPEG, WebP and BMP as Pillow does and writes PNG; [`kind`](mod@kind) tells
-//! what a file is without that;
+//! In reading order: [`codec`] reads PNG, JPEG, WebP and BMP as Pillow does and writes PNG;
+//! [`kind`](mod@kind) tells what a file is without that;
 //! [`resize`] scales exactly as Pillow's resampling and brings pictures to a square; [`augment`]
 //! changes training pictures and mixes batches, always at a random address; [`range`] turns
 //! pictures into planes of numbers and back; [`sheet`] lays pictures out for the eye.

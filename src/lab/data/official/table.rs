@@ -75,7 +75,8 @@ pub const OFFICIAL: &[Official] = &[
         address: "https://biometrics.nist.gov/cs_links/EMNIST/",
         files: &[file("gzip.zip", "58c8d27c78d21e728a6bc7b3cc06412e")],
         any: false,
-        declared: "idx = { path = \"DIR/gzip\", prefix = \"emnist-letters\", transposed = true, first-label = 1 }",
+        declared: "idx = { path = \"DIR/gzip\", prefix = \"emnist-letters\", transposed = true, \
+                   first-label = 1 }",
     },
     Official {
         name: "stl10",
@@ -114,7 +115,8 @@ pub const OFFICIAL: &[Official] = &[
             file("ILSVRC2012_devkit_t12.tar.gz", "fa75699e90414af021442c21a62c3abf"),
         ],
         any: false,
-        declared: "imagenet = { train = \"DIR/train\", test = \"DIR/val\", map = \"DIR/LOC_val_solution.csv\" }",
+        declared: "imagenet = { train = \"DIR/train\", test = \"DIR/val\", \
+                   map = \"DIR/LOC_val_solution.csv\" }",
     },
     Official {
         name: "pathmnist",

@@ -1,7 +1,7 @@
 //! Damaged files of every binary format: an error that names the file, never a panic.
 //!
-//! 2,000 inputs for each of ten kinds of files, each a valid file that is cut, flipped in some bits,
-//! overwritten with large and negative numbers where sizes stand, or lengthened.
+//! 2,000 inputs for each of ten kinds of files, each a valid file that is cut, flipped in some
+//! bits, overwritten with large and negative numbers where sizes stand, or lengthened.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -151,7 +151,7 @@ macro_rules! endures {
         fn $name() {
             let patient = $patient;
             let refused = AtomicUsize::new(0);
-            let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) };
+            let config = ProptestConfig::with_cases(2000);
             proptest!(config, |(which in 0..100_usize, harm in harm())| {
                 refused.fetch_add(usize::from(endure(&patient, which, &harm)?), Ordering::Relaxed);
             });
@@ -165,8 +165,10 @@ macro_rules! endures {
 endures! {
     cifar_binary: patient("[cifar]\npath = \"d\"", unpacked("cifar-100-binary"));
     cifar_pickles: patient("[cifar]\npath = \"d\"", unpacked("cifar-100-python"));
-    cifar_archive:
-        patient("[cifar]\npath = \"d/cifar-100-python.tar.gz\"", some("data/cifar", &["cifar-100-py"]));
+    cifar_archive: patient(
+        "[cifar]\npath = \"d/cifar-100-python.tar.gz\"",
+        some("data/cifar", &["cifar-100-py"])
+    );
     idx_plain_and_packed:
         patient("[idx]\npath = \"d\"", some("data/idx", &["train", "t10k"]));
     stl10: {
@@ -193,7 +195,8 @@ endures! {
         some("data/webdataset", &["shard"])
     );
     webdataset_json: patient(
-        "[webdataset]\ntrain = \"d/shard-000.tar\"\ntest = \"d/shard-001.tar\"\njson-key = \"label\"",
+        "[webdataset]\ntrain = \"d/shard-000.tar\"\ntest = \"d/shard-001.tar\"\n\
+         json-key = \"label\"",
         some("data/webdataset", &["shard"])
     );
 }

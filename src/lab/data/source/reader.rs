@@ -29,14 +29,15 @@ pub(super) trait Reader {
 
     /// Returns the chosen classes of each part, without decoding a picture.
     fn check(&self, subset: &Subset, files: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
-        Ok(keyed(Self::KIND, self.list(subset, files)?).map(|(key, listing)| {
+        keyed(Self::KIND, self.list(subset, files)?).map(|(key, listing)| {
             let kept = subset.kept_in(&listing.classes, &key)?;
             Ok(ClassNames::new(kept.iter().map(|class| listing.classes.name(*class))))
-        })?)
+        })
     }
 
     /// Shows the content of every entry to `look`, which says what it makes of it or why the
-    /// content is no picture. The results come in the order of the entries.
+    /// content is no picture. Entries are in the order of the list, some left out; the results come
+    /// in the order of the entries.
     fn see<T: Send>(
         &self,
         entries: &[Entry<Self::Place>],

@@ -5,6 +5,7 @@ NumPy's `_reconstruct`. `modern` is the same batch as Python 3 pickles it with p
 that the official page describes; torchvision does not read them, so their pixels are those of the Python form.
 """
 
+import gzip
 import io
 import json
 import pathlib
@@ -98,11 +99,14 @@ trees = {
     | {"fine_label_names.txt": "\n".join(fine).encode(), "coarse_label_names.txt": "\n".join(coarse).encode()},
 }
 for name, files in trees.items():
-    with tarfile.open(HERE / f"{name}.tar.gz", "w:gz") as archive:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
         for file, content in files.items():
             info = tarfile.TarInfo(f"{name}/{file}")
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+    # Without the time, so that the file is the same every time.
+    (HERE / f"{name}.tar.gz").write_bytes(gzip.compress(packed.getvalue(), mtime=0))
 (HERE / "modern.pickle").write_bytes(pickle.dumps(ten["data_batch_1"], protocol=4))
 
 

@@ -275,7 +275,7 @@ impl Cifar {
 /// Returns the labels of binary records.
 fn records(name: &str, bytes: &[u8], before: usize, which: usize) -> Result<Vec<i64>, Problem> {
     let record = before + PIXELS;
-    if bytes.is_empty() || bytes.len() % record != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
         let whole = bytes.len() / record * record;
         let problem = Cursor::new(name, bytes).problem_at(
             whole,
@@ -326,7 +326,7 @@ fn pickled(
 fn archive(path: &str, files: &dyn Files) -> Result<Shelf, Problem> {
     let problem = |found: String| {
         Problem::new(path, found, "an archive of CIFAR")
-            .hint("the official ones are `cifar-10-binary.tar.gz`, `cifar-10-python.tar.gz` and those of `cifar-100`")
+            .hint("the official ones are `cifar-10-python.tar.gz`, `cifar-10-binary.tar.gz`, ...")
     };
     let packed = files.read(Path::new(path)).map_err(|e| problem(e.to_string()))?;
     if packed.get(..2) != Some(&[0x1f, 0x8b]) {

@@ -104,7 +104,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.pop().expect("above the floor"))
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value>, Problem> {
+    fn above_mark(&mut self) -> Result<Vec<Value>, Problem> {
         match self.marks.pop() {
             Some(mark) => Ok(self.stack.split_off(mark)),
             None => Err(self.wrong("an operation without its mark")),
@@ -186,7 +186,7 @@ impl<'a> Machine<'a> {
             b']' | b')' => self.list(Vec::new())?,
             b'}' => self.stack.push(Value::Dict(Vec::new(), 1)),
             b't' | b'l' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.list(items)?;
             }
             0x85..=0x87 => {
@@ -202,7 +202,7 @@ impl<'a> Machine<'a> {
                 self.append(vec![item])?;
             }
             b'e' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.append(items)?;
             }
             b's' => {
@@ -210,7 +210,7 @@ impl<'a> Machine<'a> {
                 self.set(vec![key, value])?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.set(items)?;
             }
             b'q' | b'r' | 0x94 => {

@@ -7,7 +7,7 @@
 
 mod npy;
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
