@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod data;
 mod doctor;
 mod export;
 mod gc;
@@ -59,6 +60,8 @@ enum Verb {
     Report(report::Report),
     /// Removes artifacts that no experiment to keep needs.
     Gc(gc::Gc),
+    /// Says what data can be read, looks at some, checks downloads.
+    Data(data::Data),
     /// Looks at the machine.
     Doctor(doctor::Doctor),
     /// Prints the JSON schema of the experiment file.
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.execute(),
         Verb::Report(verb) => verb.execute(),
         Verb::Gc(verb) => verb.execute(),
+        Verb::Data(verb) => verb.execute(),
         Verb::Doctor(verb) => verb.execute(),
         Verb::Schema(verb) => verb.execute(),
         Verb::Export(verb) => verb.execute(),
