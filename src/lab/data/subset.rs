@@ -29,8 +29,8 @@ pub struct Subset {
     pub per_class: Option<usize>,
     /// A long tail: the training pictures of the first class over those of the last, as in CIFAR-LT
     /// (Cao et al. 2019, arXiv:1906.07413); class i of C keeps
-    /// `floor(n * imbalance^(-i / (C - 1)))`, at least one, with n = `per-class` or, without it, the
-    /// size of the largest class. Absent: no tail.
+    /// `floor(n * imbalance^(-i / (C - 1)))`, at least one, with n = `per-class` or, without it,
+    /// the size of the largest class. Absent: no tail.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0))]
     pub imbalance: Option<f64>,

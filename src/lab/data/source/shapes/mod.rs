@@ -1,13 +1,15 @@
 //! Drawn pictures, as many as one wants, of which everything is known: one object of a shape, a
 //! colour, a texture, a position and a size before a background.
 //!
-//! A picture is a function of its address, `seed / "shapes" / part / class name / number`, so a data set of another size, or the same classes with a long tail, consists of the
-//! same pictures. The factors are independent and uniform over the chosen values. Because the law
-//! is known, fresh pictures of it are what a perfect generator would draw; that is how the harness
-//! itself is tested (`lab::generators::Planted`).
+//! A picture is a function of its address, `seed / "shapes" / part / class name / number`, so a
+//! data set of another size, or the same classes with a long tail, consists of the same pictures.
+//! The factors are independent and uniform over the chosen values. Because the law is known, fresh
+//! pictures of it are what a perfect generator would draw; that is how the harness itself is tested
+//! (`lab::generators::Planted`).
 //!
 //! In reading order: `factors` are the words, `outline` the geometry, [`Scene`] is one picture
-//! before it is drawn, `paint` draws it, [`Law`] is what pictures of a narrowed declaration come from.
+//! before it is drawn, `paint` draws it, [`Law`] is what the pictures of a narrowed declaration
+//! come from.
 
 mod factors;
 mod law;
