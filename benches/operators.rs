@@ -130,7 +130,14 @@ fn convolution([n, inputs, pixels, outputs, kernel, stride]: [usize; 6]) {
     compare(
         "convolution",
         &text,
-        &|| conv2d(x.clone(), weight.clone(), None, Geometry { stride, padding, groups: 1 }),
+        &|| {
+            conv2d(
+                x.clone(),
+                weight.clone(),
+                None,
+                Geometry { stride, padding: [padding; 2], groups: 1 },
+            )
+        },
         &|| {
             let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
             module::conv2d(x.clone(), weight.clone(), None, options)

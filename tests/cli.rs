@@ -282,6 +282,65 @@ fn results_are_json_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_result_that_left_its_interval_ends_with_code_3() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    let check = ["check", "tiny.toml", "--profile", "paper"];
+    let passed = desk.good(&check);
+    assert!(passed.contains("numbers pass against reports/tiny/paper/table.json"), "{passed}");
+
+    let mut table: Value = serde_json::from_slice(&desk.table()).unwrap();
+    let mean = &mut table["tables"][0]["rows"][0]["cells"][0]["estimate"]["mean"];
+    *mean = Value::from(mean.as_f64().unwrap() * 2.0 + 1.0);
+    desk.write("moved.json", table.to_string().as_bytes());
+    let told = desk.run(&[&check[..], &["--baseline", "moved.json"]].concat());
+    assert_eq!(told.code, 3, "{}", told.err);
+    assert!(
+        told.out.contains("fails  accuracy: small") && told.out.contains("(worse)"),
+        "{}",
+        told.out
+    );
+    assert!(told.err.contains("error: 1 of "), "{}", told.err);
+
+    for (name, content) in [("absent.json", None), ("none.json", Some("{}"))] {
+        content.inspect(|text| desk.write(name, text.as_bytes()));
+        let told = desk.run(&[&check[..], &["--baseline", name]].concat());
+        assert_eq!(told.code, 2);
+        assert!(told.err.contains(&format!("`{name}`: ")), "{}", told.err);
+    }
+}
+
+#[test]
+fn a_report_is_written_again_from_the_store() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    let before = desk.table();
+    fs::remove_dir_all(desk.path("reports")).unwrap();
+    let said = desk.good(&["report", "tiny.toml"]);
+    assert!(said.starts_with("report: reports/tiny/paper/index.html"), "{said}");
+    assert!(desk.table() == before, "the tables differ");
+}
+
+#[test]
+fn only_what_nobody_keeps_is_removed_and_only_when_told() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    desk.good(&["run", "tiny.toml", "-o", "generator.pixel.guidance=3.0"]);
+    assert_eq!(desk.run(&["gc"]).code, 2);
+    let keep = ["gc", "--keep", "tiny.toml@paper"];
+    let said = desk.good(&keep);
+    assert!(said.contains("5 artifacts would go"), "{said}");
+    assert!(said.lines().filter(|line| line.starts_with("would remove")).count() == 5, "{said}");
+    let said = desk.good(&[&keep[..], &["--delete"]].concat());
+    assert!(said.starts_with("5 artifacts removed"), "{said}");
+    assert!(desk.good(&keep).contains("0 artifacts would go"));
+    let again = desk.good(&["run", "tiny.toml"]);
+    assert!(again.contains("0 of ") && again.contains(" stages run"), "{again}");
+    assert!(desk.good(&["gc", "--newer-than", "1"]).contains("0 artifacts would go"));
+    assert!(desk.good(&["gc", "--newer-than", "0"]).contains("9 artifacts would go"));
+}
+
+#[test]
 fn sweeps_and_seeds_multiply_the_stages() {
     let desk = Desk::new();
     let stages = |more: &[&str]| {

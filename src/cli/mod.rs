@@ -9,10 +9,13 @@
     reason = "the room that talks to people, and through which the environment enters"
 )]
 
+mod check;
 mod doctor;
 mod export;
+mod gc;
 mod plan;
 mod problems;
+mod report;
 mod run;
 mod schema;
 mod setting;
@@ -49,6 +52,13 @@ enum Verb {
     Show(show::Show),
     /// Says for what reason each stage runs, or ran.
     Why(why::Why),
+    /// Compares the results of an experiment with those of an earlier report; ends with code 3 if
+    /// one left its interval.
+    Check(check::Check),
+    /// Writes the report of an experiment that has been run, without computing anything.
+    Report(report::Report),
+    /// Removes artifacts that no experiment to keep needs.
+    Gc(gc::Gc),
     /// Looks at the machine.
     Doctor(doctor::Doctor),
     /// Prints the JSON schema of the experiment file.
@@ -66,6 +76,13 @@ enum Stop {
     WrongData(Problems),
     /// The world's failure.
     Failed(String),
+    /// Results left the intervals of a baseline.
+    Gate {
+        /// How many numbers did not pass.
+        failed: usize,
+        /// How many numbers were compared.
+        all: usize,
+    },
     /// The user asked to stop.
     Interrupted,
 }
@@ -117,6 +134,9 @@ pub fn main() -> ExitCode {
         Verb::Plan(verb) => verb.execute(),
         Verb::Show(verb) => verb.execute(),
         Verb::Why(verb) => verb.execute(),
+        Verb::Check(verb) => verb.execute(),
+        Verb::Report(verb) => verb.execute(),
+        Verb::Gc(verb) => verb.execute(),
         Verb::Doctor(verb) => verb.execute(),
         Verb::Schema(verb) => verb.execute(),
         Verb::Export(verb) => verb.execute(),
@@ -136,6 +156,10 @@ pub fn main() -> ExitCode {
         Err(Stop::Failed(what)) => {
             eprintln!("error: {what}");
             ExitCode::from(1)
+        }
+        Err(Stop::Gate { failed, all }) => {
+            eprintln!("error: {failed} of {all} numbers left the baseline");
+            ExitCode::from(3)
         }
         Err(Stop::Interrupted) => {
             eprintln!("interrupted: run the same command again to go on");

@@ -117,7 +117,7 @@ pub(super) fn print(document: &Document, json: bool) {
 }
 
 /// Writes every file of a report, each whole or not at all; returns the folder.
-fn write(document: &Document, reports: &Path) -> Result<PathBuf, Stop> {
+pub(super) fn write(document: &Document, reports: &Path) -> Result<PathBuf, Stop> {
     let folder = reports.join(&document.experiment).join(&document.profile);
     for (name, content) in document.files() {
         let path = folder.join(name);

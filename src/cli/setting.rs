@@ -51,6 +51,23 @@ pub(super) struct Opened {
 }
 
 impl Setting {
+    /// The experiment of a name, or of `name@profile`, as its file stands.
+    pub(super) fn named(name: &str, store: Option<String>) -> Self {
+        let (experiment, profile) = match name.split_once('@') {
+            Some((experiment, profile)) => (experiment, Some(profile.to_owned())),
+            None => (name, None),
+        };
+        Self {
+            experiment: experiment.to_owned(),
+            profile,
+            overrides: Vec::new(),
+            sweep: Vec::new(),
+            seeds: None,
+            device: "cpu".to_owned(),
+            store,
+        }
+    }
+
     /// Finds, reads and checks the experiment, and builds its graph.
     pub(super) fn open(&self) -> Result<Opened, Stop> {
         let (path, text) = find(&self.experiment, &DiskFiles)?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::blocks::{Mode, Site};
 use super::classifier::{Classifier, ClassifierNet, Input};
-use super::weights::{load_state, state_of};
+use super::weights::{Array, State, load_state, state_of};
 use crate::terms::Seed;
 use crate::testing::{Tol, close, close_all, close_f32};
 
@@ -29,15 +29,30 @@ pub(crate) fn numbers(name: &str, count: usize) -> Vec<f32> {
 
 /// Returns the numbers of a weight, scaled so that activations keep their size.
 pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
+    weights_of_gain(name, shape, 1.0)
+}
+
+/// The same, where the variance of a matrix is `gain` over its fan-in.
+fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
         ("weight", 1) => (1.0, 0.25),
-        ("cls_token" | "pos_embed", _) | (_, 1) => (0.0, 0.25),
-        _ => (0.0, (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
+        ("cls_token" | "pos_embed", _) | (_, 0 | 1) => (0.0, 0.25),
+        _ => (0.0, (3.0 * gain / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
     };
     let count = shape.iter().product();
     numbers(name, count).into_iter().map(|value| offset + scale * value).collect()
+}
+
+/// Returns the file whose tensors have these names and shapes, by the formula.
+pub(crate) fn formula_file(shapes: &Value, gain: f64) -> State {
+    let array = |(name, shape): (&String, &Value)| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let values = weights_of_gain(name, &shape, gain);
+        (name.clone(), Array { shape, values })
+    };
+    shapes.as_object().unwrap().iter().map(array).collect()
 }
 
 /// Returns the net with the weights of the formula.
@@ -147,8 +162,14 @@ impl ModuleVisitor for Walk<'_> {
     }
 }
 
-fn near<const D: usize>(got: Tensor<D>, want: &Value, allowed: f64) {
-    near_values(&got.into_data().try_into_vec().unwrap(), &array(want), allowed);
+/// Returns the numbers of a tensor.
+pub(crate) fn numbers_of<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().try_into_vec().unwrap()
+}
+
+/// Checks a result, with an allowed error as a share of the largest number.
+pub(super) fn near<const D: usize>(got: Tensor<D>, want: &Value, allowed: f64) {
+    near_values(&numbers_of(got), &array(want), allowed);
 }
 
 #[track_caller]

@@ -4,7 +4,8 @@
 //! and returns its files as `(path, bytes)`; somebody else writes them, whole or not at all.
 //! `printed` decides once what a table says (rounding, best and second best, notes, warnings);
 //! `markdown`, `latex` and `html` only dress it. `long_form`, one row per cell, stands behind `csv`
-//! and `parquet`; `json` is the form that machines compare. `plot` draws a figure once and dresses
+//! and `parquet`; `json` is the form that machines compare, and [`Baseline`] reads it back for the
+//! gate. `plot` draws a figure once and dresses
 //! it as SVG and PNG.
 //!
 //! All of it but the manifest and the provenance in the HTML page depends on results alone: no
@@ -13,6 +14,7 @@
 mod csv;
 mod document;
 mod figure;
+mod gate;
 mod html;
 mod json;
 mod latex;
@@ -28,4 +30,5 @@ mod table;
 
 pub use document::{Document, Sheet};
 pub use figure::{Axis, Bars, Curve, Curves, Figure, Front, Group, Mark, Plot, Point, Scatter};
+pub use gate::{Baseline, Gate, Verdict};
 pub use table::{Cell, Column, Estimate, Published, Row, Table, Unit};

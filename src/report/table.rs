@@ -1,12 +1,12 @@
 //! What a table shows: rows of cells under columns that know their unit and direction.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::printed::Printed;
 use crate::terms::{Direction, Protocol};
 
 /// How the numbers of a column or an axis are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// As they are.
@@ -49,7 +49,7 @@ pub(super) fn heading(name: &str, unit: Unit, direction: Option<Direction>) -> S
 }
 
 /// A number measured `n` times. All parts are in the unit of the column, shares not times 100.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
@@ -82,7 +82,7 @@ impl Estimate {
 }
 
 /// A number that a paper printed, in the unit of the column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
     /// The value.
     pub value: f64,
@@ -94,7 +94,7 @@ pub struct Published {
 }
 
 /// One cell of a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {
     /// Nothing to show.
@@ -120,7 +120,7 @@ impl Cell {
 }
 
 /// A column of a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// The heading, without unit and arrow.
     pub name: String,
@@ -134,7 +134,7 @@ pub struct Column {
 }
 
 /// A row of a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What the row is about, one label for each label column.
     pub labels: Vec<String>,
@@ -143,7 +143,7 @@ pub struct Row {
 }
 
 /// A table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// A short name of letters, digits and dashes: its anchor and its LaTeX label.
     pub name: String,

@@ -89,7 +89,7 @@ impl Stage for DatasetStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

@@ -10,7 +10,7 @@ use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
 use crate::lab::classifiers::predict;
 use crate::lab::data::Dataset;
 use crate::lab::images::{Channels, Normalisation};
-use crate::lab::metrics::{Evidence, Extractor, Features, Logits, Measured, Metric, Probabilities};
+use crate::lab::metrics::{Evidence, Extractor, Features, Logits, Measured, Metric, Taps};
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::terms::{Picture, Score, Seed};
 
@@ -86,10 +86,11 @@ impl Stage for MeasureStage {
             channels: if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb },
         };
         let described = extractor.describe();
-        let features = |data: &Dataset| extractor.features(&pictures(data));
-        let (real, fake) = (features(&train), features(&drawn));
-        let unseen = (!val.is_empty()).then(|| features(&val));
-        let probabilities = extractor.probabilities(&pictures(&drawn));
+        let taps = |data: &Dataset| extractor.taps(&pictures(data));
+        let real = taps(&train).features;
+        let unseen = (!val.is_empty()).then(|| taps(&val).features);
+        let Taps { features: fake, logits, .. } = taps(&drawn);
+        let probabilities = logits.as_ref().map(Logits::softmax);
         let evidence = Evidence {
             extractor: &described,
             reference: "train",
@@ -132,13 +133,12 @@ impl Extractor for TrainedExtractor {
         self.name.clone()
     }
 
-    fn features(&self, pictures: &[&Picture]) -> Features {
+    fn taps(&self, pictures: &[&Picture]) -> Taps {
         let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
-        Features::new(predicted.width, predicted.features)
-    }
-
-    fn probabilities(&self, pictures: &[&Picture]) -> Option<Probabilities> {
-        let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
-        Some(Logits::new(predicted.classes, predicted.logits).softmax())
+        Taps {
+            features: Features::new(predicted.width, predicted.features),
+            logits: Some(Logits::new(predicted.classes, predicted.logits)),
+            spatial: None,
+        }
     }
 }

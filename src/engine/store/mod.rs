@@ -169,6 +169,35 @@ impl Store {
         Ok(names.into_iter().filter_map(|(name, _)| Key::try_from(name).ok()).collect())
     }
 
+    /// Returns the keys of all benches, in order: of work that is under way or was stopped.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn unfinished(&self) -> Result<Vec<Key>, DiskError> {
+        let names = self.disk.list(&self.root.join("work"))?;
+        Ok(names.into_iter().filter_map(|(name, _)| Key::try_from(name).ok()).collect())
+    }
+
+    /// Removes the entry and the bench of a key. A kill leaves the entry whole, or in the trash.
+    ///
+    /// # Errors
+    /// If another process works on it, or the disk fails.
+    pub fn forget(&self, key: Key) -> Result<(), StoreError> {
+        let bench = self.bench(key)?;
+        if self.disk.look(&self.place("entries", key))?.is_some() {
+            self.discard(&bench)?;
+        }
+        Ok(self.clear(bench)?)
+    }
+
+    /// Removes what a kill left in the trash.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn empty_trash(&self) -> Result<(), DiskError> {
+        self.disk.remove(&self.root.join("trash"))
+    }
+
     /// Opens the bench of a key, with whatever an earlier run left on it.
     ///
     /// # Errors

@@ -139,3 +139,21 @@ fn names_that_could_hide_or_escape_are_refused() {
         assert!(std::panic::catch_unwind(put).is_err(), "`{name}` was accepted");
     }
 }
+
+#[test]
+fn what_is_forgotten_is_gone_and_nothing_else() {
+    let (_folder, store, entry) = committed();
+    let other = Origin { version: 2, ..origin() };
+    store.bench(other.key()).unwrap().put("half.bin", b"half").unwrap();
+    assert_eq!(store.unfinished().unwrap(), [other.key()]);
+    store.forget(other.key()).unwrap();
+    assert_eq!(store.unfinished().unwrap(), []);
+    assert!(store.verify(entry.key()).unwrap().whole().is_some());
+    let busy = store.bench(entry.key()).unwrap();
+    assert!(matches!(store.forget(entry.key()), Err(StoreError::Busy { .. })));
+    drop(busy);
+    store.forget(entry.key()).unwrap();
+    store.empty_trash().unwrap();
+    assert!(matches!(store.find(entry.key()).unwrap(), Found::Absent));
+    assert_eq!((store.keys().unwrap(), store.unfinished().unwrap()), (vec![], vec![]));
+}

@@ -29,6 +29,31 @@ impl Features {
         Self { n: rows.len() / d, d, rows }
     }
 
+    /// Wraps rows of `d` features that come from outside of this program, which may hold anything.
+    ///
+    /// ```
+    /// use ersatz::lab::metrics::Features;
+    /// let error = Features::checked(2, vec![1.0, 2.0, 3.0, f32::NAN]).unwrap_err();
+    /// assert_eq!(error.to_string(), "feature 1 of picture 1 is NaN");
+    /// ```
+    ///
+    /// # Errors
+    /// If the numbers do not fill whole rows of at least one feature; or names the first picture
+    /// with a number that is not finite.
+    pub fn checked(d: usize, rows: Vec<f32>) -> Result<Self, BadFeatures> {
+        if d == 0 || !rows.len().is_multiple_of(d) {
+            return Err(BadFeatures::Ragged { numbers: rows.len(), d });
+        }
+        if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
+            return Err(BadFeatures::NotFinite {
+                picture: at / d,
+                feature: at % d,
+                value: rows[at],
+            });
+        }
+        Ok(Self { n: rows.len() / d, d, rows })
+    }
+
     /// Joins features of consecutive batches.
     ///
     /// # Panics
@@ -72,6 +97,29 @@ impl Features {
         let numbers = &self.rows[rows.start * self.d..rows.end * self.d];
         numbers.iter().map(|value| f64::from(*value)).collect()
     }
+}
+
+/// Why numbers are no features.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum BadFeatures {
+    /// The numbers do not fill whole rows.
+    #[error("{numbers} numbers do not fill rows of {d} features")]
+    Ragged {
+        /// How many there are.
+        numbers: usize,
+        /// How many a row has.
+        d: usize,
+    },
+    /// A number is NaN or infinite: broken weights, or an overflow in half precision.
+    #[error("feature {feature} of picture {picture} is {value}")]
+    NotFinite {
+        /// The position of the first such picture, from 0.
+        picture: usize,
+        /// The position of the feature in its row.
+        feature: usize,
+        /// What stands there.
+        value: f32,
+    },
 }
 
 /// Returns `‖x - y‖²` as the sum of squared differences in f64: exactly 0 for equal rows, the same
@@ -156,6 +204,18 @@ mod tests {
         let x = normal(2, 5, 3, 0.0, 1.0);
         let parts = [x.select(&[0, 1]), x.select(&[2]), x.select(&[3, 4])];
         assert_eq!(Features::join(&parts), x);
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_checked() {
+        assert_eq!(Features::checked(2, vec![1.0; 6]), Ok(Features::new(2, vec![1.0; 6])));
+        let ragged = BadFeatures::Ragged { numbers: 5, d: 2 };
+        assert_eq!(Features::checked(2, vec![0.0; 5]), Err(ragged));
+        assert!(Features::checked(0, vec![]).is_err());
+        let mut rows = vec![0.0; 12];
+        (rows[7], rows[9]) = (f32::NEG_INFINITY, f32::NAN);
+        let error = Features::checked(3, rows).unwrap_err();
+        assert_eq!(error.to_string(), "feature 1 of picture 2 is -inf");
     }
 
     #[test]

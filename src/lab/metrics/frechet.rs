@@ -6,8 +6,9 @@
 //!
 //! `tr (ΣΣ')^½` is the sum of the square roots of the eigenvalues of a symmetric matrix with the
 //! same spectrum as `ΣΣ'`, and which one depends on the number of rows:
-//! - [`Route::Eigen`], more rows than features: `Bᵀ Σ' B` with `Σ = BBᵀ`, `B = V Λ^½`, which is
-//!   `Σ^½ Σ' Σ^½` turned by `V`;
+//! - [`Route::Eigen`], more rows than features: `Bᵀ Σ' B` with `Σ = BBᵀ`, which is `Σ^½ Σ' Σ^½`
+//!   turned. `B` is the Cholesky factor, which costs little; of a singular `Σ`, that has none,
+//!   `V Λ^½`;
 //! - [`Route::Gram`], at most `d` rows on one side: the singular values of `Aᵀ A'`, which *are*
 //!   the roots; `A = X̃ᵀ/√(n-1)` holds the centred rows of a small side, `A' = B'` the root of a
 //!   large one. No digit is lost in the null space, where the root of a rounded zero would
@@ -16,13 +17,15 @@
 //! DIFFERS: pytorch-fid and others take SciPy's `sqrtm` of the product and add 1e-6 to its diagonal
 //! when that fails; here nothing is added and no complex number arises.
 
+use std::sync::OnceLock;
+
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
 use super::Features;
 use super::measure::{Entry, Evidence, Found};
-use super::moments::{Moments, centred};
-use super::spectrum::{eigen, eigenvalues, product, singular_values};
+use super::moments::{Moments, Statistics, centred};
+use super::spectrum::{cholesky, congruence, eigen, eigenvalues, product, singular_values};
 use crate::terms::Direction;
 
 /// `fid` in the table of metrics.
@@ -110,18 +113,7 @@ impl Frechet {
 /// If a side has fewer than two rows, or the sides differ in width.
 pub fn fid(real: &Features, fake: &Features) -> Frechet {
     assert_eq!(real.d(), fake.d(), "both sets come from one extractor");
-    assert!(real.n() >= 2 && fake.n() >= 2, "a covariance needs two rows");
-    if real.n().min(fake.n()) > real.d() {
-        return fid_of_moments(&Moments::of(real), &Moments::of(fake));
-    }
-    let (a, b) = (Side::of(real), Side::of(fake));
-    let cross = product(a.half.transpose(), b.half.as_ref());
-    let means = squared_difference(&a.mean, &b.mean);
-    let spectrum = Spectrum::of_singular_values(cross.as_ref());
-    match spectrum.distance(means, a.trace + b.trace, Route::Gram) {
-        Frechet::Sound(distance) => Frechet::RankDeficient(distance),
-        other => other,
-    }
+    Side::of(real, None).to(&Side::of(fake, None))
 }
 
 /// Returns the Fréchet distance between two stored pairs of moments, by [`Route::Eigen`].
@@ -129,16 +121,38 @@ pub fn fid(real: &Features, fake: &Features) -> Frechet {
 /// # Panics
 /// If a side has fewer than two rows, or the sides differ in width.
 pub fn fid_of_moments(real: &Moments, fake: &Moments) -> Frechet {
-    let d = real.mean().len();
-    assert_eq!(d, fake.mean().len(), "both sets come from one extractor");
-    let (real_covariance, fake_covariance) = (whole(real.covariance()), whole(fake.covariance()));
-    let spectrum =
-        Spectrum::between(half(real_covariance.as_ref()).as_ref(), fake_covariance.as_ref());
-    let traces = trace(real_covariance.as_ref()) + trace(fake_covariance.as_ref());
-    let means = squared_difference(real.mean(), fake.mean());
-    match spectrum.distance(means, traces, Route::Eigen) {
-        Frechet::Sound(distance) if real.n().min(fake.n()) <= d => Frechet::RankDeficient(distance),
-        other => other,
+    fid_of_statistics(&Statistics::of(real), &Statistics::of(fake))
+}
+
+/// Returns the Fréchet distance between two pairs of statistics, by [`Route::Eigen`]. Where a side
+/// does not say how many pictures it was made from, its covariance is taken for singular if the
+/// rank of the product falls short.
+///
+/// # Panics
+/// If the sides differ in width.
+pub fn fid_of_statistics(real: &Statistics, fake: &Statistics) -> Frechet {
+    Side::of_statistics(real.clone()).to(&Side::of_statistics(fake.clone()))
+}
+
+/// Returns the name under which a Fréchet distance in a feature space may be published, given what
+/// the extractor says of itself (`network.layer@hash`, `network@hash`).
+///
+/// `fid` is the pool3 layer of TensorFlow's Inception of 2015 and nothing else, `sfid` its spatial
+/// features (Nash et al. 2021, arXiv:2103.03841). A distance under another network is
+/// `fd-<network>`, and under another layer `fd-<network>.<layer>`.
+///
+/// ```
+/// use ersatz::lab::metrics::frechet_name;
+/// assert_eq!(frechet_name("inception-tf2015.pool3@6726825d"), "fid");
+/// assert_eq!(frechet_name("inception-tf2015.spatial@6726825d"), "sfid");
+/// assert_eq!(frechet_name("dinov2-vit-l-14@d5383ea8"), "fd-dinov2-vit-l-14");
+/// ```
+pub fn frechet_name(extractor: &str) -> String {
+    let space = extractor.split_once('@').map_or(extractor, |(space, _)| space);
+    match space {
+        "inception-tf2015" | "inception-tf2015.pool3" => "fid".to_owned(),
+        "inception-tf2015.spatial" => "sfid".to_owned(),
+        other => format!("fd-{other}"),
     }
 }
 
@@ -152,9 +166,13 @@ struct Spectrum {
 
 impl Spectrum {
     /// Returns the spectrum of `halfᵀ covariance half`.
-    fn between(half: MatRef<'_, f64>, covariance: MatRef<'_, f64>) -> Self {
-        let right = product(covariance, half);
-        let matrix = product(half.transpose(), right.as_ref());
+    fn between(half: &Half, covariance: MatRef<'_, f64>) -> Self {
+        let matrix = match half {
+            Half::Triangle(lower) => congruence(lower.as_ref(), covariance),
+            Half::Full(half) => {
+                product(half.transpose(), product(covariance, half.as_ref()).as_ref())
+            }
+        };
         let values = eigenvalues(matrix.as_ref());
         let roots = values.iter().map(|value| value.max(0.0).sqrt()).collect();
         Self { values, roots, trace: trace(matrix.as_ref()) }
@@ -187,48 +205,120 @@ impl Spectrum {
     }
 }
 
-/// One set as the Gram route needs it.
-struct Side {
+/// One set, ready to be measured against others.
+pub(super) struct Side {
+    /// How many rows; `None` if that is not known.
+    n: Option<usize>,
     mean: Vec<f64>,
     /// The trace of the covariance.
     trace: f64,
-    /// `A` with covariance `A Aᵀ`, `d` rows: the centred pictures divided by `√(n - 1)` if there
-    /// are no more of them than features, else the root from the eigenvectors.
-    half: Mat<f64>,
+    spread: Spread,
+}
+
+enum Spread {
+    /// The covariance, and its root once it is needed.
+    Covariance { covariance: Mat<f64>, half: OnceLock<Half> },
+    /// The centred rows divided by `√(n - 1)`, as columns: no more of them than features.
+    Rows(Mat<f64>),
+}
+
+/// `B` with covariance `B Bᵀ`.
+enum Half {
+    /// Lower triangular, zeros above.
+    Triangle(Mat<f64>),
+    /// From the eigenvectors.
+    Full(Mat<f64>),
 }
 
 impl Side {
-    fn of(features: &Features) -> Self {
-        let (n, d) = (features.n(), features.d());
+    /// Returns the side of these rows of some features, or of all.
+    ///
+    /// # Panics
+    /// If there are fewer than two rows.
+    pub(super) fn of(features: &Features, rows: Option<&[usize]>) -> Self {
+        let (n, d) = (rows.map_or(features.n(), <[_]>::len), features.d());
+        assert!(n >= 2, "a covariance needs two rows");
         if n > d {
-            let moments = Moments::of(features);
-            let covariance = whole(moments.covariance());
-            let trace = trace(covariance.as_ref());
-            return Self { mean: moments.mean().to_vec(), trace, half: half(covariance.as_ref()) };
+            let moments = match rows {
+                Some(rows) => Moments::of_rows(features, rows),
+                None => Moments::of(features),
+            };
+            return Self::of_statistics(Statistics::of(&moments));
         }
-        let (mean, rows) = centred(features.wide(0..n), d);
+        let numbers = match rows {
+            Some(rows) => features.select(rows).wide(0..n),
+            None => features.wide(0..n),
+        };
+        let (mean, numbers) = centred(numbers, d);
         let scale = 1.0 / ((n - 1) as f64).sqrt();
-        let half = Mat::from_fn(d, n, |j, i| rows[i * d + j] * scale);
-        Self { mean, trace: half.squared_norm_l2(), half }
+        let rows = Mat::from_fn(d, n, |j, i| numbers[i * d + j] * scale);
+        Self { n: Some(n), mean, trace: rows.squared_norm_l2(), spread: Spread::Rows(rows) }
+    }
+
+    pub(super) fn of_statistics(statistics: Statistics) -> Self {
+        let Statistics { n, mean, covariance } = statistics;
+        let trace = trace(covariance.as_ref());
+        Self { n, mean, trace, spread: Spread::Covariance { covariance, half: OnceLock::new() } }
+    }
+
+    /// Returns the distance to another side.
+    pub(super) fn to(&self, other: &Self) -> Frechet {
+        let d = self.mean.len();
+        assert_eq!(d, other.mean.len(), "both sets come from one extractor");
+        let (means, traces) =
+            (squared_difference(&self.mean, &other.mean), self.trace + other.trace);
+        let outcome = match (&self.spread, &other.spread) {
+            (
+                Spread::Covariance { covariance, half },
+                Spread::Covariance { covariance: fake, .. },
+            ) => {
+                let spectrum = Spectrum::between(half_of(covariance, half), fake.as_ref());
+                spectrum.distance(means, traces, Route::Eigen)
+            }
+            _ => {
+                let cross = product(self.factor().transpose(), other.factor());
+                Spectrum::of_singular_values(cross.as_ref()).distance(means, traces, Route::Gram)
+            }
+        };
+        match outcome {
+            Frechet::Sound(distance) if !(self.spans(&distance) && other.spans(&distance)) => {
+                Frechet::RankDeficient(distance)
+            }
+            other => other,
+        }
+    }
+
+    /// Returns whether the covariance may have full rank.
+    fn spans(&self, distance: &Distance) -> bool {
+        let d = self.mean.len();
+        self.n.map_or(distance.rank == d, |n| n > d)
+    }
+
+    /// Returns `B` with covariance `B Bᵀ`, `d` rows.
+    fn factor(&self) -> MatRef<'_, f64> {
+        match &self.spread {
+            Spread::Rows(rows) => rows.as_ref(),
+            Spread::Covariance { covariance, half } => match half_of(covariance, half) {
+                Half::Triangle(half) | Half::Full(half) => half.as_ref(),
+            },
+        }
     }
 }
 
-/// Returns `B = V Λ^½`, so that `B Bᵀ` is the covariance.
-fn half(covariance: MatRef<'_, f64>) -> Mat<f64> {
+/// Returns the root of a covariance, made once.
+fn half_of<'a>(covariance: &Mat<f64>, half: &'a OnceLock<Half>) -> &'a Half {
+    half.get_or_init(|| {
+        let triangle = cholesky(covariance.as_ref()).map(Half::Triangle);
+        triangle.unwrap_or_else(|| Half::Full(root(covariance.as_ref())))
+    })
+}
+
+/// Returns `V Λ^½`.
+fn root(covariance: MatRef<'_, f64>) -> Mat<f64> {
     let (values, vectors) = eigen(covariance);
     // A covariance has no negative eigenvalue; what rounding leaves below 0 is 0.
     let roots: Vec<f64> = values.iter().map(|value| value.max(0.0).sqrt()).collect();
     Mat::from_fn(vectors.nrows(), vectors.ncols(), |i, j| vectors[(i, j)] * roots[j])
-}
-
-/// Copies the lower triangle of a symmetric matrix to the upper.
-fn whole(mut lower: Mat<f64>) -> Mat<f64> {
-    for j in 0..lower.ncols() {
-        for i in 0..j {
-            lower[(i, j)] = lower[(j, i)];
-        }
-    }
-    lower
 }
 
 fn trace(matrix: MatRef<'_, f64>) -> f64 {

@@ -4,13 +4,17 @@
 //! the mean of `p(y|x)` over the pictures of a split; reported as mean and deviation over splits.
 //! The deviation (divisor `splits`, as all tools print it) is *not* a standard error.
 //!
-//! DIFFERS: ADM splits without a shuffle, so class-sorted pictures score low; torch-fidelity
-//! shuffles with NumPy's generator; here the order comes from the given seed.
+//! DIFFERS: torch-fidelity shuffles with NumPy's generator and seed 2020; ADM takes parts of 5,000
+//! in the order of the file, so class-sorted pictures score low, and leaves the bias out of its
+//! logits, as torch-fidelity does (the caller's matter: whatever logits are given count); here the
+//! order comes from the given seed. [`IsProtocol`] names them. ADM and the original code take the
+//! softmax in f32; everything is f64 here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Probabilities;
 use super::measure::{Entry, Evidence, Found};
+use super::{Probabilities, RandomState};
 use crate::terms::{Direction, Seed};
 
 /// `is` in the table of metrics.
@@ -23,13 +27,78 @@ pub(super) const ENTRY: Entry = Entry {
 
 fn measure(evidence: &Evidence<'_>) -> Result<Found, String> {
     let rows = evidence.probabilities.ok_or("the extractor has no classes")?;
-    let score = inception_score(rows, SPLITS, &evidence.seed.child("inception-score"));
-    let (classes, splits) = (format!("classes={}", rows.classes()), format!("splits={SPLITS}"));
-    Ok(Found { values: vec![score.mean], details: vec![classes, splits, "shuffled".to_owned()] })
+    let score = IsProtocol::Ersatz.score(rows, &evidence.seed.child("inception-score"));
+    let mut details = vec![format!("classes={}", rows.classes())];
+    details.extend(IsProtocol::Ersatz.details());
+    Ok(Found { values: vec![score.mean], details })
 }
 
 /// How many splits the original code and most papers use.
 pub const SPLITS: usize = 10;
+
+/// The seed of torch-fidelity's shuffles and subsets, its default.
+pub const TORCH_FIDELITY_SEED: u32 = 2020;
+
+/// Pictures per split in ADM's evaluator.
+const ADM_SPLIT: usize = 5000;
+
+/// Whose splits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IsProtocol {
+    /// [`SPLITS`] splits, shuffled from our own seed.
+    #[default]
+    Ersatz,
+    /// torch-fidelity 0.4: 10 splits, shuffled by `RandomState(2020)`.
+    TorchFidelity,
+    /// ADM's evaluator (guided-diffusion): splits of 5,000 in the given order, the last one shorter.
+    Adm,
+}
+
+impl IsProtocol {
+    /// Returns the name of the score: numbers of different protocols are not one column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ersatz => "is",
+            Self::TorchFidelity => "is-torch-fidelity",
+            Self::Adm => "is-adm",
+        }
+    }
+
+    /// Returns what the protocol string says of the splits.
+    pub fn details(self) -> Vec<String> {
+        let parts: &[&str] = match self {
+            Self::Ersatz => &["splits=10", "shuffled"],
+            Self::TorchFidelity => &["splits=10", "shuffled=mt19937-2020"],
+            Self::Adm => &["split-size=5000", "unshuffled"],
+        };
+        parts.iter().map(|part| (*part).to_owned()).collect()
+    }
+
+    /// Returns how many rows it needs at least.
+    pub fn least_pictures(self) -> usize {
+        if self == Self::Adm { 1 } else { SPLITS }
+    }
+
+    /// Returns the score; `seed` matters to [`Self::Ersatz`] only.
+    ///
+    /// # Panics
+    /// If there are fewer rows than [`Self::least_pictures`].
+    pub fn score(self, rows: &Probabilities, seed: &Seed) -> InceptionScore {
+        over_parts(rows, &self.parts(rows.n(), seed))
+    }
+
+    /// Returns the rows of each split.
+    pub(super) fn parts(self, n: usize, seed: &Seed) -> Vec<Vec<usize>> {
+        match self {
+            Self::Ersatz => cut(&seed.stream().permutation(n), SPLITS),
+            Self::TorchFidelity => {
+                cut(&RandomState::new(TORCH_FIDELITY_SEED).permutation(n), SPLITS)
+            }
+            Self::Adm => (0..n).collect::<Vec<_>>().chunks(ADM_SPLIT).map(<[_]>::to_vec).collect(),
+        }
+    }
+}
 
 /// An Inception score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,14 +122,30 @@ pub struct InceptionScore {
 /// # Panics
 /// If there is no split, or fewer rows than splits.
 pub fn inception_score(rows: &Probabilities, splits: usize, seed: &Seed) -> InceptionScore {
-    over_splits(rows, &seed.stream().permutation(rows.n()), splits)
+    over_parts(rows, &cut(&seed.stream().permutation(rows.n()), splits))
 }
 
-fn over_splits(rows: &Probabilities, order: &[usize], splits: usize) -> InceptionScore {
-    assert!(splits > 0 && splits <= rows.n(), "every split needs a row");
-    let bounds = |i: usize| i * order.len() / splits;
-    let scores: Vec<f64> =
-        (0..splits).map(|i| score(rows, &order[bounds(i)..bounds(i + 1)])).collect();
+/// Returns the Inception score over `splits` parts of the rows as they stand: of class-sorted
+/// pictures it is too low, which is how such an order is found.
+///
+/// # Panics
+/// If there is no split, or fewer rows than splits.
+pub fn inception_score_unshuffled(rows: &Probabilities, splits: usize) -> InceptionScore {
+    over_parts(rows, &cut(&(0..rows.n()).collect::<Vec<_>>(), splits))
+}
+
+/// Cuts an order into parts whose sizes differ by at most one, where torch-fidelity cuts.
+fn cut(order: &[usize], splits: usize) -> Vec<Vec<usize>> {
+    assert!(splits > 0 && splits <= order.len(), "every split needs a row");
+    let bound = |i: usize| i * order.len() / splits;
+    (0..splits).map(|i| order[bound(i)..bound(i + 1)].to_vec()).collect()
+}
+
+/// Returns mean and deviation of the scores of the parts.
+pub(super) fn over_parts(rows: &Probabilities, parts: &[Vec<usize>]) -> InceptionScore {
+    let splits = parts.len();
+    assert!(parts.iter().all(|part| !part.is_empty()) && splits > 0, "every split needs a row");
+    let scores: Vec<f64> = parts.iter().map(|part| score(rows, part)).collect();
     let mean = scores.iter().sum::<f64>() / splits as f64;
     let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
     InceptionScore { mean, sd: (squares / splits as f64).sqrt(), splits }
@@ -89,17 +174,35 @@ mod tests {
     use crate::testing::{Tol, close, close_all, golden_json};
 
     #[test]
-    fn agrees_with_torch_fidelity() {
+    fn agrees_with_torch_fidelity_and_adm() {
         let golden = golden_json("metrics/inception_score/cases.json");
         let rows = from_json(&golden["logits"]).softmax();
         for case in golden["scores"].as_array().unwrap() {
-            let splits = usize::try_from(case["splits"].as_u64().unwrap()).unwrap();
-            let order: Vec<usize> = (0..rows.n()).collect(); // The golden is not shuffled.
-            let got = over_splits(&rows, &order, splits);
+            let got = match case["protocol"].as_str().unwrap() {
+                "unshuffled" => {
+                    let splits = usize::try_from(case["splits"].as_u64().unwrap()).unwrap();
+                    inception_score_unshuffled(&rows, splits)
+                }
+                "torch-fidelity" => IsProtocol::TorchFidelity.score(&rows, &Seed::root(0)),
+                "adm" => IsProtocol::Adm.score(&rows, &Seed::root(0)),
+                other => panic!("no such protocol: {other}"),
+            };
             let want = ["mean", "sd"].map(|name| case[name].as_f64().unwrap());
             // f64 on both sides, log-softmax there.
             close_all(&[got.mean, got.sd], &want, Tol::absolute(1e-12));
         }
+    }
+
+    #[test]
+    fn adm_cuts_at_5000() {
+        // Two sorted classes of 5,000: each part says one class only. Then 100 that say both.
+        let class = |i: usize| if i < 10_000 { i / 5000 } else { i % 2 };
+        let one_hot = |i: usize| [0, 1].map(|c| f64::from(u8::from(class(i) == c)));
+        let rows = Probabilities::new(2, (0..10_100).flat_map(one_hot).collect());
+        let got = IsProtocol::Adm.score(&rows, &Seed::root(0));
+        assert_eq!(got.splits, 3);
+        close(got.mean, (1.0 + 1.0 + 2.0) / 3.0, Tol::absolute(1e-12));
+        assert!(IsProtocol::TorchFidelity.score(&rows, &Seed::root(0)).mean > 1.98);
     }
 
     #[test]
@@ -123,8 +226,7 @@ mod tests {
             .flat_map(|i| (0..10).map(move |class| f64::from(u8::from(class == i / 10))))
             .collect();
         let sorted = Probabilities::new(10, sorted);
-        let plain: Vec<usize> = (0..100).collect();
-        close(over_splits(&sorted, &plain, 10).mean, 1.0, Tol::absolute(1e-12));
+        close(inception_score_unshuffled(&sorted, 10).mean, 1.0, Tol::absolute(1e-12));
         assert!(inception_score(&sorted, 10, &Seed::root(0)).mean > 4.0);
     }
 }

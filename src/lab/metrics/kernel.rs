@@ -7,14 +7,17 @@
 //!
 //! DIFFERS: the tools average 100 random subsets of 1000 and call the deviation of subsets the
 //! uncertainty. [`kid`] uses every pair, in tiles, and gives the standard error of that estimate;
-//! [`kid_subsets`] repeats the tools, with draws from our own seeds.
+//! [`kid_subsets`] repeats the tools with draws from our own seeds, [`kid_torch_fidelity`] with
+//! torch-fidelity's own draws. The tools compute in f32; here all is f64.
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Features;
 use super::measure::{Entry, Evidence, Found};
-use super::tiles::fold_tiles;
+use super::prdc::Manifolds;
+use super::tiles::Pairs;
+use super::{Features, RandomState};
 use crate::lab::stats::Estimate;
 use crate::terms::{Direction, Seed};
 
@@ -98,27 +101,98 @@ pub fn kid(real: &Features, fake: &Features) -> Kid {
 pub fn kid_subsets(real: &Features, fake: &Features, spec: KidSubsets, seed: &Seed) -> Estimate {
     let size = spec.size;
     assert!(size <= real.n().min(fake.n()), "a subset of {size} needs as many rows on each side");
+    // A subset is as large as a block of tiles, so threads share subsets.
     let draw = |side: &str, features: &Features, i: u64| {
         let order = seed.child(side).index(i).stream().permutation(features.n());
         features.select(&order[..size])
     };
     let values: Vec<f64> = (0..spec.subsets as u64)
+        .into_par_iter()
         .map(|i| kid(&draw("real", real, i), &draw("fake", fake, i)).value)
         .collect();
     Estimate::of(&values).expect("at least one subset")
 }
 
+/// The kernel distance as torch-fidelity prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KidOverSubsets {
+    /// The mean over subsets; may be negative.
+    pub mean: f64,
+    /// The deviation of subsets (divisor `subsets`), its "±". It is *not* the standard error of
+    /// `mean`: subsets share pictures, and more subsets do not make it smaller.
+    pub sd: f64,
+    /// How many subsets, and of what size.
+    pub spec: KidSubsets,
+    /// The seed of `numpy.random.RandomState`.
+    pub seed: u32,
+}
+
+impl KidOverSubsets {
+    /// Returns what the protocol string says.
+    pub fn details(&self) -> Vec<String> {
+        let KidSubsets { subsets, size } = self.spec;
+        vec!["poly3".to_owned(), format!("subsets={subsets}x{size},mt19937-{}", self.seed)]
+    }
+}
+
+/// A subset is larger than a set it is drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a subset of {size} pictures cannot be drawn from {n}: choose a smaller subset")]
+pub struct SubsetTooLarge {
+    /// Pictures per subset.
+    pub size: usize,
+    /// Pictures of the smaller side.
+    pub n: usize,
+}
+
+/// Returns the kernel distance over the very subsets that torch-fidelity 0.4 draws from `seed`
+/// (its default is [`TORCH_FIDELITY_SEED`](super::TORCH_FIDELITY_SEED)): for each subset first
+/// rows of the fakes, its "input 1", then rows of the reals, from one generator.
+///
+/// # Errors
+/// If a side has fewer rows than a subset.
+///
+/// # Panics
+/// If there is no subset, or a subset has fewer than two rows.
+pub fn kid_torch_fidelity(
+    sets: Manifolds<'_>,
+    spec: KidSubsets,
+    seed: u32,
+) -> Result<KidOverSubsets, SubsetTooLarge> {
+    let (real, fake, KidSubsets { subsets, size }) = (sets.real, sets.fake, spec);
+    assert!(subsets > 0, "at least one subset");
+    let n = real.n().min(fake.n());
+    if size > n {
+        return Err(SubsetTooLarge { size, n });
+    }
+    let mut state = RandomState::new(seed);
+    let draws: Vec<[Vec<usize>; 2]> = (0..subsets)
+        .map(|_| [state.choice(fake.n(), size), state.choice(real.n(), size)])
+        .collect();
+    let value =
+        |[fakes, reals]: &[Vec<usize>; 2]| kid(&real.select(reals), &fake.select(fakes)).value;
+    let values: Vec<f64> = draws.par_iter().map(value).collect();
+    let mean = values.iter().sum::<f64>() / subsets as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Ok(KidOverSubsets { mean, sd: (squares / subsets as f64).sqrt(), spec, seed })
+}
+
 /// Returns the sums of the kernel over the rows of `x` and over the rows of `y`; with `same`, both
 /// are one set and no row meets itself.
 fn kernel_sums(x: &Features, y: &Features, same: bool) -> (Vec<f64>, Vec<f64>) {
+    assert_eq!(x.d(), y.d(), "both sets come from one extractor");
     let scale = 1.0 / x.d() as f64;
-    let blocks = fold_tiles(
-        x,
-        y,
+    let pairs = Pairs {
+        n: [x.n(), y.n()],
+        d: x.d(),
+        numbers: [&|rows| x.wide(rows), &|rows| y.wide(rows)],
+        same,
+    };
+    let blocks = pairs.fold(
         |rows| (vec![0.0; rows.len()], vec![0.0; y.n()]),
         |(row_sums, column_sums), tile| {
             for (i, row_sum) in tile.rows.clone().zip(row_sums.iter_mut()) {
-                for (j, dot) in tile.row(i).filter(|(j, _)| !(same && *j == i)) {
+                for (j, dot) in tile.row(i).filter(|(j, _)| !same || *j > i) {
                     let kernel = (dot * scale + 1.0).powi(3);
                     *row_sum += kernel;
                     column_sums[j] += kernel;
@@ -132,6 +206,13 @@ fn kernel_sums(x: &Features, y: &Features, same: bool) -> (Vec<f64>, Vec<f64>) {
         rows.extend(row_sums);
         columns.iter_mut().zip(column_sums).for_each(|(sum, part)| *sum += part);
     }
+    if same {
+        // Each pair was seen from its first row: the other half of a row's sum is its column.
+        rows.iter_mut().zip(&mut columns).for_each(|(row, column)| {
+            *row += *column;
+            *column = *row;
+        });
+    }
     (rows, columns)
 }
 
@@ -139,7 +220,8 @@ fn kernel_sums(x: &Features, y: &Features, same: bool) -> (Vec<f64>, Vec<f64>) {
 mod tests {
     use super::super::features::testing::{from_json, normal, on_threads};
     use super::*;
-    use crate::testing::{Tol, close, golden_json};
+    use crate::lab::metrics::TORCH_FIDELITY_SEED;
+    use crate::testing::{Tol, close, close_all, golden_json};
 
     #[test]
     fn agrees_with_torch_fidelity() {
@@ -201,6 +283,26 @@ mod tests {
     }
 
     #[test]
+    fn repeats_the_subsets_of_torch_fidelity() {
+        for case in golden_json("metrics/kernel/subsets.json").as_array().unwrap() {
+            let sets =
+                Manifolds { real: &from_json(&case["real"]), fake: &from_json(&case["fake"]) };
+            let count = |name: &str| usize::try_from(case[name].as_u64().unwrap()).unwrap();
+            let spec = KidSubsets { subsets: count("subsets"), size: count("size") };
+            let got = kid_torch_fidelity(sets, spec, TORCH_FIDELITY_SEED).unwrap();
+            let want = ["mean", "sd"].map(|name| case[name].as_f64().unwrap());
+            // Kernels near 1 to 10 in f64, in another order.
+            close_all(&[got.mean, got.sd], &want, Tol::absolute(1e-13).or_relative(1e-10));
+            // As the tool is run, in f32: its kernels carry 1e-7 each.
+            let want = ["mean32", "sd32"].map(|name| case[name].as_f64().unwrap());
+            close_all(&[got.mean, got.sd], &want, Tol::absolute(1e-6));
+        }
+        let x = normal(46, 20, 3, 0.0, 1.0);
+        let few = kid_torch_fidelity(Manifolds { real: &x, fake: &x }, KidSubsets::default(), 1);
+        assert_eq!(few.unwrap_err(), SubsetTooLarge { size: 1000, n: 20 });
+    }
+
+    #[test]
     fn subsets_average_to_the_whole() {
         let (x, y) = (normal(42, 120, 5, 0.5, 1.0), normal(43, 110, 5, 0.0, 1.0));
         let got = kid_subsets(&x, &y, KidSubsets { subsets: 200, size: 60 }, &Seed::root(0));
@@ -213,7 +315,7 @@ mod tests {
 
     #[test]
     fn no_bit_depends_on_threads() {
-        let (x, y) = (normal(44, 700, 30, 0.0, 1.0), normal(45, 600, 30, 0.1, 1.0));
+        let (x, y) = (normal(44, 1100, 30, 0.0, 1.0), normal(45, 600, 30, 0.1, 1.0));
         let run = |threads| {
             on_threads(threads, || {
                 let got = kid(&x, &y);

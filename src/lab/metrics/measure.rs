@@ -110,7 +110,7 @@ pub fn protocol(name: &str, parts: &[String]) -> Protocol {
 mod tests {
     use super::super::features::testing::normal;
     use super::super::predictions::testing::one_hot;
-    use super::super::{Extractor, Metric, fid};
+    use super::super::{Extractor, Logits, Metric, Taps, fid};
     use super::*;
     use crate::terms::Picture;
     use crate::testing::{Tol, close};
@@ -123,18 +123,14 @@ mod tests {
             "mean-colour".to_owned()
         }
 
-        fn features(&self, pictures: &[&Picture]) -> Features {
+        fn taps(&self, pictures: &[&Picture]) -> Taps {
             let mean = |picture: &Picture, channel: usize| {
                 let channel = picture.rgb().iter().skip(channel).step_by(3);
                 channel.map(|byte| f32::from(*byte)).sum::<f32>()
                     / (picture.width() * picture.height()) as f32
             };
             let rows = pictures.iter().flat_map(|picture| (0..3).map(|c| mean(picture, c)));
-            Features::new(3, rows.collect())
-        }
-
-        fn probabilities(&self, _: &[&Picture]) -> Option<Probabilities> {
-            None
+            Taps { features: Features::new(3, rows.collect()), logits: None, spatial: None }
         }
     }
 
@@ -164,14 +160,14 @@ mod tests {
         let shade = |i: u8| Picture::filled(2, 3, [10 * i, 255 - 9 * i, i * i]);
         let pictures: Vec<Picture> = (0..12).map(shade).collect();
         let references: Vec<&Picture> = pictures.iter().collect();
-        let features = MeanColour.features(&references);
+        let Taps { features, logits, .. } = MeanColour.taps(&references);
         let described = MeanColour.describe();
         let evidence = Evidence { extractor: &described, ..evidence(&features, &features) };
         let Measured::Scores(scores) = Metric::Fid.measure(&evidence) else {
             panic!("12 rows, 3-d")
         };
         close(scores[0].value, 0.0, Tol::absolute(1e-6));
-        let classes = MeanColour.probabilities(&references);
+        let classes = logits.as_ref().map(Logits::softmax);
         let blind = Evidence { probabilities: classes.as_ref(), ..evidence };
         assert_eq!(protocols(&Metric::Is.measure(&blind)), ["the extractor has no classes"]);
     }
@@ -199,6 +195,9 @@ mod tests {
                 "coverage[extractor=mean-colour;f64;k=5,<;N=40/30;ref=train]",
                 "authentic[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
                 "near-train[extractor=mean-colour;f64;unseen=20;quantile=0.05;N=40/30;ref=train]",
+                "fid-infinity[extractor=mean-colour;f64;sizes=15:15..30;mt19937-2020;\
+                 N=40/30;ref=train]",
+                "authenticity[extractor=mean-colour;f64;nearest=1;N=40/30;ref=train]",
             ]
         );
         for metric in Metric::ALL {
@@ -224,8 +223,10 @@ mod tests {
 
     #[test]
     fn is_written_in_kebab_case() {
-        let names: Vec<Metric> =
-            serde_json::from_str(r#"["fid", "kid", "is", "prdc", "memorisation"]"#).unwrap();
+        let names: Vec<Metric> = serde_json::from_str(
+            r#"["fid", "kid", "is", "prdc", "memorisation", "fid-infinity", "authenticity"]"#,
+        )
+        .unwrap();
         assert_eq!(names, Metric::ALL);
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Features;
 use super::measure::{Entry, Evidence, Found};
-use super::tiles::nearest;
+use super::tiles::{Nearest, nearest, nearest_within};
 use crate::lab::stats::quantile;
 use crate::terms::Direction;
 
@@ -36,6 +36,19 @@ fn measure(evidence: &Evidence<'_>) -> Result<Found, String> {
         values: vec![got.authentic, got.near_train],
         details: vec![format!("unseen={}", test.n()), format!("quantile={NEAR_SHARE}")],
     })
+}
+
+/// `authenticity` in the table of metrics: as `authentic`, without need of unseen pictures.
+pub(super) const AUTHENTICITY: Entry = Entry {
+    scores: &[("authenticity", Direction::Higher)],
+    least_pictures: 2,
+    compares: true,
+    measure: measure_authenticity,
+};
+
+fn measure_authenticity(evidence: &Evidence<'_>) -> Result<Found, String> {
+    let value = authenticity(evidence.real, evidence.fake);
+    Ok(Found { values: vec![value], details: vec!["nearest=1".to_owned()] })
 }
 
 /// The sets, by name.
@@ -90,29 +103,78 @@ pub struct Memorisation {
 pub fn memorisation(sets: MemorisationSets<'_>, share: f64) -> Memorisation {
     let MemorisationSets { train, test, fake } = sets;
     assert!(fake.n() > 0 && test.n() > 0, "nearest neighbours need pictures");
-    let to_train = neighbours(fake, train, false);
-    let within_train = neighbours(train, train, true);
+    let to_train = neighbours(fake, train);
     let test_distances: Vec<f64> =
-        neighbours(test, train, false).iter().map(|found| found.distance).collect();
+        neighbours(test, train).iter().map(|found| found.distance).collect();
     let threshold = quantile(&test_distances, share);
-    let share_of = |yes: &dyn Fn(&Neighbour) -> bool| {
-        to_train.iter().filter(|found| yes(found)).count() as f64 / fake.n() as f64
-    };
+    let near = to_train.iter().filter(|found| found.distance < threshold).count();
     Memorisation {
-        authentic: share_of(&|found| within_train[found.index].distance < found.distance),
-        near_train: share_of(&|found| found.distance < threshold),
+        authentic: share_authentic(&to_train, train),
+        near_train: near as f64 / fake.n() as f64,
         threshold,
-        to_test: neighbours(fake, test, false),
+        to_test: neighbours(fake, test),
         to_train,
     }
 }
 
-fn neighbours(of: &Features, among: &Features, same: bool) -> Vec<Neighbour> {
-    let first = |row: super::tiles::Nearest| {
-        let (square, index) = row.found[0];
-        Neighbour { index, distance: square.sqrt() }
-    };
-    nearest(of, among, 1, same).into_iter().map(first).collect()
+/// Returns the share of authentic fakes, 0..=1 (AuthPct is 100 times this): those whose nearest
+/// training picture has another training picture nearer to it than the fake.
+///
+/// DIFFERS: dgm-eval takes distances from `torch.cdist` in f32, which may merge neighbours that
+/// differ in the seventh digit; here they are exact, and a duplicate of a training picture is its
+/// nearest neighbour in both.
+///
+/// ```
+/// use ersatz::lab::metrics::{Features, authenticity};
+/// let train = Features::new(1, vec![0.0, 1.0, 3.0]);
+/// let fake = Features::new(1, vec![0.1, 4.5]);
+/// assert!(authenticity(&train, &fake) == 0.0); // 2 is the distance of 3 to its neighbour.
+/// ```
+///
+/// # Panics
+/// If there is no fake, there are fewer than two training pictures, or the sets differ in width.
+pub fn authenticity(train: &Features, fake: &Features) -> f64 {
+    assert!(fake.n() > 0, "a share needs pictures");
+    share_authentic(&neighbours(fake, train), train)
+}
+
+fn share_authentic(to_train: &[Neighbour], train: &Features) -> f64 {
+    let within: Vec<Neighbour> = nearest_within(train, 1).iter().map(first).collect();
+    let authentic = to_train.iter().filter(|found| within[found.index].distance < found.distance);
+    authentic.count() as f64 / to_train.len() as f64
+}
+
+/// A generated picture beside its nearest real one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The position of the generated picture.
+    pub fake: usize,
+    /// The real picture nearest to it.
+    pub real: Neighbour,
+}
+
+/// Returns the `count` generated pictures that lie nearest to a real one, nearest first, equals in
+/// order of position: the rows of a sheet of suspected copies. `to_real[i]` is the nearest real
+/// picture of fake `i`.
+pub fn closest_pairs(to_real: &[Neighbour], count: usize) -> Vec<Pair> {
+    let pair = |(fake, real): (usize, &Neighbour)| Pair { fake, real: *real };
+    let mut pairs: Vec<Pair> = to_real.iter().enumerate().map(pair).collect();
+    pairs.sort_by(|a, b| a.real.distance.total_cmp(&b.real.distance).then(a.fake.cmp(&b.fake)));
+    pairs.truncate(count);
+    pairs
+}
+
+/// Returns the nearest row of `among` for every row of `of`.
+///
+/// # Panics
+/// If `among` is empty, or the sets differ in width.
+pub fn neighbours(of: &Features, among: &Features) -> Vec<Neighbour> {
+    nearest(of, among, 1).iter().map(first).collect()
+}
+
+fn first(row: &Nearest) -> Neighbour {
+    let (square, index) = row.found[0];
+    Neighbour { index, distance: square.sqrt() }
 }
 
 #[cfg(test)]
@@ -138,6 +200,20 @@ mod tests {
         let want =
             ["authentic", "threshold", "near_train"].map(|key| golden[key].as_f64().unwrap());
         close_all(&[got.authentic, got.threshold, got.near_train], &want, Tol::absolute(1e-12));
+    }
+
+    #[test]
+    fn the_closest_pairs_come_first() {
+        let (train, fake) = (normal(83, 60, 4, 0.0, 1.0), normal(84, 30, 4, 0.0, 1.0));
+        let fake = Features::join(&[fake, train.select(&[7, 7])]); // Two copies, at 30 and 31.
+        let to_train = neighbours(&fake, &train);
+        let pairs = closest_pairs(&to_train, 5);
+        let copy = Neighbour { index: 7, distance: 0.0 };
+        assert_eq!(pairs[..2], [Pair { fake: 30, real: copy }, Pair { fake: 31, real: copy }]);
+        assert!(pairs.windows(2).all(|two| two[0].real.distance <= two[1].real.distance));
+        let last = pairs[4].real.distance;
+        assert_eq!(to_train.iter().filter(|found| found.distance <= last).count(), 5);
+        assert_eq!(closest_pairs(&to_train, 1000).len(), 32);
     }
 
     #[test]

@@ -1,41 +1,76 @@
 //! From features and predictions to numbers. Pure functions, f64, one order of summation.
 //!
-//! In reading order: an [`Extractor`] turns pictures into [`Features`] and [`Probabilities`];
-//! [`fid`], [`kid`], [`inception_score`], [`prdc`] and [`memorisation`] measure generated pictures
-//! against real ones; [`accuracy`] and [`calibration`] measure a classifier. [`Metric`] is what an
-//! experiment file may name, [`Metric::measure`] the one match over it.
+//! In reading order: an [`Extractor`] turns pictures into [`Taps`]: [`Features`] and [`Logits`];
+//! [`extractors`] are those that numbers are published with.
+//! [`fid`], [`fid_infinity`], [`kid`], [`inception_score`], [`prdc`], [`memorisation`] and
+//! [`authenticity`] measure generated pictures against real ones, [`per_class`] class by class;
+//! [`accuracy`] and [`calibration`] measure a classifier. [`IsProtocol`], [`PrProtocol`] and
+//! [`kid_torch_fidelity`] repeat other tools by name, with NumPy's draws ([`RandomState`]).
+//! `uncertainty` gives each score its interval, [`StatisticsFile`] and [`read_samples`] exchange
+//! files with other tools, and `signatures` knows the values of wrong set-ups. [`Metric`] is what
+//! an experiment file may name, [`Metric::measure`] the one match over it.
 //!
 //! Invariants: no number depends on the number of threads or on the batches features were
 //! extracted in; nothing is clamped, no epsilon is added, and every [`Score`](crate::terms::Score)
 //! carries its protocol.
 
 mod accuracy;
+#[cfg(test)]
+mod agreement;
 mod calibration;
 mod extractor;
+pub mod extractors;
 mod features;
+mod fid_infinity;
 mod frechet;
 mod inception_score;
 mod kernel;
 mod measure;
 mod memorisation;
 mod moments;
+mod mt19937;
+mod npz;
+mod per_class;
 mod prdc;
 mod predictions;
+mod samples;
+mod signatures;
 mod spectrum;
+mod statistics;
 mod tiles;
+mod uncertainty;
 
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use calibration::{BINS, Bin, Calibration, calibration};
-pub use extractor::Extractor;
-pub use features::Features;
-pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments};
-pub use inception_score::{InceptionScore, SPLITS, inception_score};
-pub use kernel::{Kid, KidSubsets, kid, kid_subsets};
+pub use extractor::{Extractor, Taps};
+pub use features::{BadFeatures, Features};
+pub use fid_infinity::{FidInfinity, InfinitySizes, POINTS, Point, fid_infinity};
+pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics, frechet_name};
+pub use inception_score::{
+    InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
+    inception_score_unshuffled,
+};
+pub use kernel::{
+    Kid, KidOverSubsets, KidSubsets, SubsetTooLarge, kid, kid_subsets, kid_torch_fidelity,
+};
 pub use measure::{Evidence, Measured, protocol};
-pub use memorisation::{Memorisation, MemorisationSets, Neighbour, memorisation};
-pub use moments::Moments;
-pub use prdc::{Boundary, Manifolds, Prdc, PrdcSpec, prdc};
+pub use memorisation::{
+    Memorisation, MemorisationSets, Neighbour, Pair, authenticity, closest_pairs, memorisation,
+    neighbours,
+};
+pub use moments::{Moments, Statistics};
+pub use mt19937::RandomState;
+pub use npz::NpzError;
+pub use per_class::{ClassMetric, ClassOutcome, ClassScore, Labelled, per_class};
+pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
+pub use samples::{Samples, read_samples, visit_samples};
+pub use signatures::{Fingerprint, KnownSet, explain, suspicious_features, suspicious_predictions};
+pub use statistics::StatisticsFile;
+pub use uncertainty::{
+    PrdcIntervals, authenticity_interval, fid_interval, inception_score_interval, kid_interval,
+    prdc_intervals,
+};
 
 use measure::Entry;
 use schemars::JsonSchema;
@@ -59,11 +94,23 @@ pub enum Metric {
     Prdc,
     /// Copies of training pictures: `authentic` and `near-train`.
     Memorisation,
+    /// Fréchet distance extrapolated to endless pictures: `fid-infinity`.
+    FidInfinity,
+    /// Share of pictures that are no near-copy of a training picture (AuthPct): `authenticity`.
+    Authenticity,
 }
 
 impl Metric {
     /// All metrics, in the order of tables.
-    pub const ALL: [Self; 5] = [Self::Fid, Self::Kid, Self::Is, Self::Prdc, Self::Memorisation];
+    pub const ALL: [Self; 7] = [
+        Self::Fid,
+        Self::Kid,
+        Self::Is,
+        Self::Prdc,
+        Self::Memorisation,
+        Self::FidInfinity,
+        Self::Authenticity,
+    ];
 
     fn entry(self) -> &'static Entry {
         match self {
@@ -72,6 +119,8 @@ impl Metric {
             Self::Is => &inception_score::ENTRY,
             Self::Prdc => &prdc::ENTRY,
             Self::Memorisation => &memorisation::ENTRY,
+            Self::FidInfinity => &fid_infinity::ENTRY,
+            Self::Authenticity => &memorisation::AUTHENTICITY,
         }
     }
 

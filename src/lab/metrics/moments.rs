@@ -31,17 +31,30 @@ impl Moments {
     /// # Panics
     /// If there is no row.
     pub fn of(features: &Features) -> Self {
-        assert!(features.n() > 0, "moments need a row");
-        let d = features.d();
+        let chunks = (0..features.n()).step_by(CHUNK);
+        let wide = |first: usize| features.wide(first..(first + CHUNK).min(features.n()));
+        Self::of_chunks(features.d(), chunks.map(wide))
+    }
+
+    /// Returns the moments of the rows at these positions, in this order; the same as those of
+    /// [`Features::select`], without the copy.
+    pub(super) fn of_rows(features: &Features, rows: &[usize]) -> Self {
+        let wide = |rows: &[usize]| {
+            rows.iter().flat_map(|i| features.row(*i)).map(|value| f64::from(*value)).collect()
+        };
+        Self::of_chunks(features.d(), rows.chunks(CHUNK).map(wide))
+    }
+
+    fn of_chunks(d: usize, chunks: impl Iterator<Item = Vec<f64>>) -> Self {
         let mut all = Self { n: 0, mean: vec![0.0; d], scatter: Mat::zeros(d, d) };
-        for first in (0..features.n()).step_by(CHUNK) {
-            let rows = first..(first + CHUNK).min(features.n());
-            let n = rows.len();
-            let (mean, centred) = centred(features.wide(rows), d);
+        for chunk in chunks {
+            let n = chunk.len() / d;
+            let (mean, centred) = centred(chunk, d);
             let chunk = MatRef::from_row_major_slice(&centred, n, d);
             all.shift(n, &mean);
             add_lower(&mut all.scatter, chunk.transpose(), chunk);
         }
+        assert!(all.n > 0, "moments need a row");
         all
     }
 
@@ -93,6 +106,65 @@ impl Moments {
         assert!(self.n >= 2, "a covariance needs two rows");
         &self.scatter * faer::Scale(1.0 / (self.n - 1) as f64)
     }
+}
+
+/// Mean and covariance as tools exchange them: they may come from a file, and not say from how many
+/// pictures they were made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistics {
+    pub(super) n: Option<usize>,
+    pub(super) mean: Vec<f64>,
+    /// Both triangles.
+    pub(super) covariance: Mat<f64>,
+}
+
+impl Statistics {
+    /// Returns the statistics of some moments.
+    ///
+    /// # Panics
+    /// If there are fewer than two rows.
+    pub fn of(moments: &Moments) -> Self {
+        let covariance = whole(moments.covariance());
+        Self { n: Some(moments.n), mean: moments.mean.clone(), covariance }
+    }
+
+    /// Returns the statistics of some features.
+    ///
+    /// # Panics
+    /// If there are fewer than two rows.
+    pub fn of_features(features: &Features) -> Self {
+        Self::of(&Moments::of(features))
+    }
+
+    /// Returns the number of pictures, if it is known.
+    pub fn n(&self) -> Option<usize> {
+        self.n
+    }
+
+    /// Returns the number of features.
+    pub fn d(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Returns the mean of every feature.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Returns the covariance (divisor `n - 1`) of features `i` and `j`.
+    pub fn covariance(&self, i: usize, j: usize) -> f64 {
+        self.covariance[(i, j)]
+    }
+}
+
+/// Copies the lower triangle of a symmetric matrix to the upper.
+fn whole(mut lower: Mat<f64>) -> Mat<f64> {
+    for j in 0..lower.ncols() {
+        for i in 0..j {
+            lower[(i, j)] = lower[(j, i)];
+        }
+    }
+    lower
 }
 
 /// Returns the mean of some rows and the rows without it.
@@ -168,6 +240,14 @@ mod tests {
                 close(got, want, Tol::absolute(1e-12));
             }
         }
+    }
+
+    #[test]
+    fn chosen_rows_are_a_selection() {
+        let x = normal(12, 1500, 7, 1.0, 1.0);
+        let rows: Vec<usize> = (0..1300).map(|i| (i * 7) % 1500).collect();
+        let (got, want) = (Moments::of_rows(&x, &rows), Moments::of(&x.select(&rows)));
+        assert_eq!(bits(&got), bits(&want));
     }
 
     #[test]

@@ -8,13 +8,17 @@
 //!
 //! A point is not its own neighbour, by position; a duplicate of it is one. Distances are exact
 //! (see `tiles`), so a tie is a tie.
+//!
+//! DIFFERS: the tools take the (k + 1)-th smallest distance of a row to its own set, itself
+//! included, which is the same as long as nothing but the row itself comes out as nearest;
+//! torch-fidelity's and ADM's distances are rounded to f32 and f16, so near ties may fall otherwise.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Features;
 use super::measure::{Entry, Evidence, Found};
-use super::tiles::{Distances, fold_tiles, nearest};
+use super::tiles::{Distances, nearest_within};
 use crate::terms::Direction;
 
 /// The four shares in the table of metrics, with the balls of the prdc package.
@@ -35,7 +39,7 @@ fn measure(evidence: &Evidence<'_>) -> Result<Found, String> {
     let got = prdc(Manifolds { real: evidence.real, fake: evidence.fake }, spec);
     Ok(Found {
         values: vec![got.precision, got.recall, got.density, got.coverage],
-        details: vec![format!("k={},{}", spec.neighbours, spec.boundary.sign())],
+        details: vec![spec.describe()],
     })
 }
 
@@ -81,6 +85,51 @@ pub struct PrdcSpec {
 impl PrdcSpec {
     /// The balls of the prdc package, version 0.2.
     pub const PACKAGE: Self = Self { neighbours: 5, boundary: Boundary::Open };
+
+    /// Returns the balls as they stand in protocol strings: `k=5,<`.
+    pub fn describe(self) -> String {
+        format!("k={},{}", self.neighbours, self.boundary.sign())
+    }
+}
+
+/// Whose precision and recall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrProtocol {
+    /// The prdc package 0.2: `k=5,<`. The only one with density and coverage.
+    #[default]
+    Prdc,
+    /// torch-fidelity 0.4: `k=3,<=`. The only one with an F-score.
+    TorchFidelity,
+    /// ADM's evaluator (guided-diffusion), after the authors' own code: `k=3,<=`. As balls the same
+    /// as torch-fidelity's; published numbers are in the features of TensorFlow's Inception.
+    Adm,
+}
+
+impl PrProtocol {
+    /// Returns its name in protocol strings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prdc => "pr-prdc",
+            Self::TorchFidelity => "pr-tf",
+            Self::Adm => "pr-adm",
+        }
+    }
+
+    /// Returns its balls.
+    pub fn spec(self) -> PrdcSpec {
+        match self {
+            Self::Prdc => PrdcSpec::PACKAGE,
+            Self::TorchFidelity | Self::Adm => {
+                PrdcSpec { neighbours: 3, boundary: Boundary::Closed }
+            }
+        }
+    }
+
+    /// Returns what the protocol string says: `pr-tf(k=3,<=)`.
+    pub fn details(self) -> Vec<String> {
+        vec![format!("{}({})", self.name(), self.spec().describe())]
+    }
 }
 
 impl Default for PrdcSpec {
@@ -111,6 +160,14 @@ pub struct Prdc {
     pub coverage: f64,
 }
 
+impl Prdc {
+    /// Returns the harmonic mean of precision and recall, as torch-fidelity: 0 if both are.
+    pub fn f_score(&self) -> f64 {
+        let Self { precision, recall, .. } = self;
+        2.0 * precision * recall / (precision + recall).max(1e-5)
+    }
+}
+
 /// Returns precision, recall, density and coverage.
 ///
 /// ```
@@ -124,58 +181,80 @@ pub struct Prdc {
 /// # Panics
 /// If a side has no more rows than neighbours are asked for, or the sides differ in width.
 pub fn prdc(sets: Manifolds<'_>, spec: PrdcSpec) -> Prdc {
-    let Manifolds { real, fake } = sets;
-    let radii = |set: &Features| -> Vec<f64> {
-        let k = spec.neighbours;
-        nearest(set, set, k, true).into_iter().map(|row| row.found[k - 1].0).collect()
-    };
-    let (real_radii, fake_radii) = (radii(real), radii(fake));
-    let distances = Distances::new(fake, real);
-    let blocks = fold_tiles(
-        fake,
-        real,
-        |rows| Counts::new(rows.len(), real.n()),
-        |counts, tile| {
-            for (i, balls) in tile.rows.clone().zip(counts.balls.iter_mut()) {
-                for (j, dot) in tile.row(i) {
-                    let within = |radius: f64| {
-                        distances.compare((i, j), dot, radius, |d, r| spec.boundary.inside(d, r))
-                    };
-                    if within(real_radii[j]) {
-                        *balls += 1;
-                        counts.covered[j] = true;
-                    }
-                    counts.recalled[j] = counts.recalled[j] || within(fake_radii[i]);
-                }
-            }
-        },
-    );
-    let balls = || blocks.iter().flat_map(|block| &block.balls);
-    let reached = |mark: &dyn Fn(&Counts, usize) -> bool| {
-        (0..real.n()).filter(|j| blocks.iter().any(|block| mark(block, *j))).count()
-    };
-    let (n, m) = (real.n() as f64, fake.n() as f64);
-    Prdc {
-        precision: balls().filter(|count| **count > 0).count() as f64 / m,
-        recall: reached(&|block, j| block.recalled[j]) as f64 / n,
-        density: balls().sum::<u64>() as f64 / (spec.neighbours as f64 * m),
-        coverage: reached(&|block, j| block.covered[j]) as f64 / n,
-    }
+    Hits::count(sets, spec).shares()
 }
 
-/// What a block of fakes says.
-struct Counts {
+/// What the four shares are counted from, one entry per picture.
+pub(super) struct Hits {
+    spec: PrdcSpec,
     /// Of each fake: the number of real balls around it.
-    balls: Vec<u64>,
-    /// Of each real: whether one of these fakes lies in its ball.
-    covered: Vec<bool>,
-    /// Of each real: whether it lies in the ball of one of these fakes.
-    recalled: Vec<bool>,
+    pub(super) balls: Vec<u64>,
+    /// Of each real: whether a fake lies in its ball.
+    pub(super) covered: Vec<bool>,
+    /// Of each real: whether it lies in the ball of a fake.
+    pub(super) recalled: Vec<bool>,
 }
 
-impl Counts {
-    fn new(fakes: usize, reals: usize) -> Self {
-        Self { balls: vec![0; fakes], covered: vec![false; reals], recalled: vec![false; reals] }
+impl Hits {
+    pub(super) fn count(sets: Manifolds<'_>, spec: PrdcSpec) -> Self {
+        let Manifolds { real, fake } = sets;
+        let radii = |set: &Features| -> Vec<f64> {
+            let k = spec.neighbours;
+            nearest_within(set, k).into_iter().map(|row| row.found[k - 1].0).collect()
+        };
+        let (real_radii, fake_radii) = (radii(real), radii(fake));
+        let distances = Distances::new(fake, real);
+        let blocks = distances.fold(
+            false,
+            |rows| Self::none(spec, rows.len(), real.n()),
+            |hits, tile| {
+                for (i, balls) in tile.rows.clone().zip(hits.balls.iter_mut()) {
+                    for (j, dot) in tile.row(i) {
+                        let bounds = distances.bounds(i, j, dot);
+                        if bounds.0 > real_radii[j].max(fake_radii[i]) {
+                            continue; // Almost every pair.
+                        }
+                        let within = |radius: f64| {
+                            let inside = |d, r| spec.boundary.inside(d, r);
+                            distances.compare((i, j), bounds, radius, inside)
+                        };
+                        if within(real_radii[j]) {
+                            *balls += 1;
+                            hits.covered[j] = true;
+                        }
+                        hits.recalled[j] = hits.recalled[j] || within(fake_radii[i]);
+                    }
+                }
+            },
+        );
+        let mut all = Self::none(spec, 0, real.n());
+        for block in blocks {
+            all.balls.extend(block.balls);
+            all.covered.iter_mut().zip(block.covered).for_each(|(all, hit)| *all |= hit);
+            all.recalled.iter_mut().zip(block.recalled).for_each(|(all, hit)| *all |= hit);
+        }
+        all
+    }
+
+    fn none(spec: PrdcSpec, fakes: usize, reals: usize) -> Self {
+        let (balls, covered, recalled) = (vec![0; fakes], vec![false; reals], vec![false; reals]);
+        Self { spec, balls, covered, recalled }
+    }
+
+    /// Returns how many fakes lie in a real ball.
+    pub(super) fn precise(&self) -> usize {
+        self.balls.iter().filter(|count| **count > 0).count()
+    }
+
+    pub(super) fn shares(&self) -> Prdc {
+        let (n, m) = (self.covered.len() as f64, self.balls.len() as f64);
+        let share = |marks: &[bool]| marks.iter().filter(|mark| **mark).count() as f64 / n;
+        Prdc {
+            precision: self.precise() as f64 / m,
+            recall: share(&self.recalled),
+            density: self.balls.iter().sum::<u64>() as f64 / (self.spec.neighbours as f64 * m),
+            coverage: share(&self.covered),
+        }
     }
 }
 
@@ -187,6 +266,13 @@ mod tests {
     use crate::testing::{Tol, close_all, golden_json};
 
     const CLOSED: PrdcSpec = PrdcSpec { neighbours: 3, boundary: Boundary::Closed };
+
+    #[test]
+    fn protocols_say_their_balls() {
+        let all = [PrProtocol::Prdc, PrProtocol::TorchFidelity, PrProtocol::Adm];
+        let said: Vec<String> = all.iter().flat_map(|protocol| protocol.details()).collect();
+        assert_eq!(said, ["pr-prdc(k=5,<)", "pr-tf(k=3,<=)", "pr-adm(k=3,<=)"]);
+    }
 
     fn measure(real: &Features, fake: &Features, spec: PrdcSpec) -> [f64; 4] {
         let got = prdc(Manifolds { real, fake }, spec);
@@ -207,6 +293,9 @@ mod tests {
             let got = measure(&real, &fake, CLOSED);
             // torch-fidelity's means are in f32.
             close_all(&got[..2], &want(&names[..2], "torch_fidelity"), Tol::absolute(1e-6));
+            let f_score = prdc(Manifolds { real: &real, fake: &fake }, CLOSED).f_score();
+            close_all(&[f_score], &want(&["f_score"], "torch_fidelity"), Tol::absolute(1e-6));
+            close_all(&got[..2], &want(&names[..2], "adm"), Tol::absolute(1e-12));
         }
     }
 
@@ -239,7 +328,7 @@ mod tests {
 
     #[test]
     fn tiled_is_the_double_loop_on_any_threads_with_duplicates() {
-        let base = normal(60, 150, 6, 50.0, 1.0);
+        let base = normal(60, 350, 6, 50.0, 1.0);
         let real = Features::join(&[base.clone(), normal(61, 200, 6, 50.0, 1.0)]);
         let fake = Features::join(&[base, normal(62, 150, 6, 50.3, 1.0)]); // Half are copies.
         for spec in [PrdcSpec::default(), CLOSED] {

@@ -6,9 +6,13 @@
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{
+    LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
+use faer::reborrow::ReborrowMut as _;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
@@ -21,6 +25,43 @@ pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     out.par_col_chunks_mut(PANEL).enumerate().for_each(|(panel, out)| {
         let b = b.subcols(panel * PANEL, out.ncols());
         matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    });
+    out
+}
+
+/// Returns the lower triangular `L` with `L Lᵀ` a symmetric matrix (its lower triangle), or `None`
+/// if it is not positive definite.
+pub(super) fn cholesky(a: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    let n = a.nrows();
+    let mut lower = Mat::from_fn(n, n, |i, j| if i >= j { a[(i, j)] } else { 0.0 });
+    let scratch = cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+    let stack = &mut MemBuffer::new(scratch);
+    let stack = MemStack::new(stack);
+    let plain = LltRegularization::default();
+    cholesky_in_place(lower.as_mut(), plain, Par::Seq, stack, Default::default()).ok()?;
+    // The blocked factorisation may leave numbers above the diagonal.
+    for j in 1..n {
+        lower.col_mut(j).subrows_mut(0, j).fill(0.0);
+    }
+    Some(lower)
+}
+
+/// Returns `Lᵀ A L`, right on and below the diagonal, for a lower triangular `L` and a symmetric
+/// `A` with both triangles.
+pub(super) fn congruence(lower: MatRef<'_, f64>, a: MatRef<'_, f64>) -> Mat<f64> {
+    let n = lower.nrows();
+    let mut out = Mat::zeros(n, n);
+    out.par_col_chunks_mut(PANEL).enumerate().for_each(|(panel, mut out)| {
+        // Above row `first`, this panel of L is zero; so are the results that are asked for.
+        let (first, width) = (panel * PANEL, out.ncols());
+        let below = n - first;
+        let right = lower.submatrix(first, first, below, width);
+        let mut half = Mat::zeros(below, width);
+        let rows = a.submatrix(first, first, below, below);
+        matmul(half.as_mut(), Accum::Replace, rows, right, 1.0, Par::Seq);
+        let left = lower.submatrix(first, first, below, below).transpose();
+        let out = out.rb_mut().subrows_mut(first, below);
+        matmul(out, Accum::Replace, left, half.as_ref(), 1.0, Par::Seq);
     });
     out
 }
@@ -92,6 +133,33 @@ mod tests {
         close_all(&eigenvalues(gram.as_ref()), &values, Tol::absolute(1e-11));
         let squares: Vec<f64> = singular_values(x).iter().rev().map(|s| s * s).collect();
         close_all(&squares, &values, Tol::absolute(1e-11));
+    }
+
+    #[test]
+    fn triangles_rebuild_their_matrix() {
+        // Three panels, the last one partial.
+        let (x, y) = (normal(9, 700, 600, 0.0, 1.0), normal(10, 650, 600, 0.0, 1.0));
+        let gram = |x: &super::super::Features| {
+            let wide = x.wide(0..x.n());
+            let x = MatRef::from_row_major_slice(&wide, x.n(), x.d());
+            product(x.transpose(), x)
+        };
+        let (a, b) = (gram(&x), gram(&y));
+        let lower = cholesky(a.as_ref()).unwrap();
+        let rebuilt = product(lower.as_ref(), lower.transpose());
+        // 600 terms of up to 700 each.
+        close((&rebuilt - &a).norm_max(), 0.0, Tol::absolute(1e-9));
+        let got = congruence(lower.as_ref(), b.as_ref());
+        let want = product(lower.transpose(), product(b.as_ref(), lower.as_ref()).as_ref());
+        for j in 0..600 {
+            for i in j..600 {
+                close(got[(i, j)], want[(i, j)], Tol::absolute(1e-7).or_relative(1e-10));
+            }
+        }
+        let run = |threads| on_threads(threads, || congruence(lower.as_ref(), b.as_ref()));
+        assert!(run(1) == run(3));
+        let singular = Mat::from_fn(3, 3, |i, j| if i == 2 || j == 2 { 0.0 } else { 1.0 });
+        assert!(cholesky(singular.as_ref()).is_none());
     }
 
     #[test]

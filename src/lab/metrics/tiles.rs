@@ -1,92 +1,176 @@
 //! All pairs of two feature sets, tile by tile: nothing of size `n x n` is ever held.
 //!
-//! A tile's dot products come from one sequential f64 matrix product; tiles of a fixed size are
-//! spread over threads by row block. Distances are screened by `‖x‖² + ‖y‖² - 2 x·y` and, wherever
-//! its rounding could decide, taken from the differences themselves. So every decision (which
-//! neighbour, inside or outside) is that of the plain double loop over [`squared_distance`],
-//! duplicates included, at the price of a matrix product.
+//! A tile's dot products come from one sequential matrix product; tiles of a fixed size are spread
+//! over threads by row block. Pairs within one set are visited once, not twice.
+//!
+//! Distances are screened by `‖x‖² + ‖y‖² - 2 x·y` in f32, with a bound on its rounding, and
+//! wherever that could decide they are taken from the differences themselves in f64. So every
+//! decision (which neighbour, inside or outside) is that of the plain double loop over
+//! [`squared_distance`], duplicates included, at the price of a matrix product in f32.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use faer::linalg::matmul::matmul;
+use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::Features;
 use super::features::{squared_distance, squared_norm};
 
-/// Pictures per side of a tile: large enough for the matrix product, small enough for the cache.
-const SIDE: usize = 256;
+/// Rows of `x` per block: what a thread keeps at hand.
+const ROWS: usize = 512;
+/// Rows of `y` per tile: large enough for the matrix product, small enough for the cache.
+const COLUMNS: usize = 256;
 
 /// Dot products of some rows of `x` with some rows of `y`.
-pub(super) struct Tile {
+pub(super) struct Tile<T> {
     /// The rows of `x`.
     pub(super) rows: Range<usize>,
     /// The rows of `y`.
     pub(super) columns: Range<usize>,
-    dots: Vec<f64>,
+    dots: Vec<T>,
 }
 
-impl Tile {
+impl<T: Copy> Tile<T> {
     /// Iterates over a row of the tile: position in `y` and dot product.
-    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> {
+    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (usize, T)> {
         let width = self.columns.len();
         let start = (i - self.rows.start) * width;
         self.columns.clone().zip(self.dots[start..start + width].iter().copied())
     }
 }
 
-/// Folds all tiles of `x·yᵀ`, one state per block of rows of `x`, columns from left to right;
-/// returns the states from top to bottom.
-pub(super) fn fold_tiles<S: Send>(
-    x: &Features,
-    y: &Features,
-    start: impl Fn(Range<usize>) -> S + Sync,
-    fold: impl Fn(&mut S, &Tile) + Sync,
-) -> Vec<S> {
-    assert_eq!(x.d(), y.d(), "both sets come from one extractor");
-    (0..x.n().div_ceil(SIDE))
-        .into_par_iter()
-        .map(|block| {
-            let rows = block * SIDE..((block + 1) * SIDE).min(x.n());
-            let left = x.wide(rows.clone());
-            let mut state = start(rows.clone());
-            for first in (0..y.n()).step_by(SIDE) {
-                let columns = first..(first + SIDE).min(y.n());
-                let right = y.wide(columns.clone());
-                let mut dots = vec![0.0; rows.len() * columns.len()];
-                matmul(
-                    MatMut::from_row_major_slice_mut(&mut dots, rows.len(), columns.len()),
-                    Accum::Replace,
-                    MatRef::from_row_major_slice(&left, rows.len(), x.d()),
-                    MatRef::from_row_major_slice(&right, columns.len(), y.d()).transpose(),
-                    1.0,
-                    Par::Seq, // Threads share blocks, never one product.
-                );
-                fold(&mut state, &Tile { rows: rows.clone(), columns, dots });
-            }
-            state
-        })
-        .collect()
+/// What some rows of a set are multiplied as, row major.
+type Numbers<'a, T> = &'a (dyn Fn(Range<usize>) -> Vec<T> + Sync);
+
+/// All pairs of rows of `x` and rows of `y`.
+pub(super) struct Pairs<'a, T> {
+    /// How many rows `x` and `y` have.
+    pub(super) n: [usize; 2],
+    /// How many numbers a row has.
+    pub(super) d: usize,
+    /// Rows of `x` and of `y`.
+    pub(super) numbers: [Numbers<'a, T>; 2],
+    /// Both are one set: tiles whose pairs all stand in earlier tiles, exchanged, are left out. The
+    /// fold has to take pairs with `j > i` only, and for both rows.
+    pub(super) same: bool,
+}
+
+impl<T: ComplexField + Copy + Send + Sync> Pairs<'_, T> {
+    /// Folds all tiles, one state per block of rows of `x`, columns from left to right; returns the
+    /// states from top to bottom.
+    pub(super) fn fold<S: Send>(
+        &self,
+        start: impl Fn(Range<usize>) -> S + Sync,
+        fold: impl Fn(&mut S, &Tile<T>) + Sync,
+    ) -> Vec<S> {
+        let ([n, m], [left, right]) = (self.n, self.numbers);
+        (0..n.div_ceil(ROWS))
+            .into_par_iter()
+            .map(|block| {
+                let rows = block * ROWS..((block + 1) * ROWS).min(n);
+                let x = left(rows.clone());
+                let mut state = start(rows.clone());
+                for first in (if self.same { rows.start } else { 0 }..m).step_by(COLUMNS) {
+                    let columns = first..(first + COLUMNS).min(m);
+                    let y = right(columns.clone());
+                    let mut dots = vec![T::zero_impl(); rows.len() * columns.len()];
+                    matmul(
+                        MatMut::from_row_major_slice_mut(&mut dots, rows.len(), columns.len()),
+                        Accum::Replace,
+                        MatRef::from_row_major_slice(&x, rows.len(), self.d),
+                        MatRef::from_row_major_slice(&y, columns.len(), self.d).transpose(),
+                        T::one_impl(),
+                        Par::Seq, // Threads share blocks, never one product.
+                    );
+                    fold(&mut state, &Tile { rows: rows.clone(), columns, dots });
+                }
+                state
+            })
+            .collect()
+    }
 }
 
 /// Squared distances between two sets: a cheap screen and the exact value.
 pub(super) struct Distances<'a> {
     x: &'a Features,
     y: &'a Features,
+    /// What is taken off every row before the screen: distances stay, products become smaller.
+    centre: Vec<f64>,
+    /// A power of two that brings the centred numbers below 1, so that no product overflows.
+    scale: f64,
     x_norms: Vec<f64>,
     y_norms: Vec<f64>,
-    /// Relative error of the screen.
+    /// Error of the screen, relative to the two norms.
     slack: f64,
+    /// Its absolute error where products fall below the smallest number of f32.
+    tiny: f64,
 }
 
 impl<'a> Distances<'a> {
     pub(super) fn new(x: &'a Features, y: &'a Features) -> Self {
-        let norms = |set: &Features| (0..set.n()).map(|i| squared_norm(set.row(i))).collect();
-        // A sum of d products is off by at most d·eps of the sum of their magnitudes, which is at
-        // most (‖x‖² + ‖y‖²)/2 for the dot product; norms and differences add as much again.
-        let slack = 4.0 * (x.d() as f64 + 4.0) * f64::EPSILON;
-        Self { x, y, x_norms: norms(x), y_norms: norms(y), slack }
+        assert_eq!(x.d(), y.d(), "both sets come from one extractor");
+        let d = x.d() as f64;
+        let mut centre = vec![0.0; x.d()];
+        for row in y.rows().chunks_exact(x.d()) {
+            centre.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        centre.iter_mut().for_each(|sum| *sum /= y.n().max(1) as f64);
+        let largest = [x, y].into_iter().flat_map(|set| set.rows().chunks_exact(x.d())).fold(
+            f64::MIN_POSITIVE,
+            |largest, row| {
+                let away = row.iter().zip(&centre).map(|(v, c)| (f64::from(*v) - c).abs());
+                away.fold(largest, f64::max)
+            },
+        );
+        let scale = (-largest.log2().ceil()).max(-1000.0).min(1000.0).exp2();
+        let mut screen = Self {
+            x,
+            y,
+            centre,
+            scale,
+            x_norms: vec![],
+            y_norms: vec![],
+            // With u = eps/2, a product of rounded rows, summed in any order, is off by at most
+            // (d + 2) u of half the sum of both squared norms; twice the product by (d + 2) u of
+            // the sum. Rounding the rows adds 4.2 u, the two norms and the exact distance a
+            // d·1e-16 each. The rest is room.
+            slack: 0.6 * (d + 10.0) * f64::from(f32::EPSILON),
+            tiny: d * 1e-42 / (scale * scale),
+        };
+        screen.x_norms = screen.norms(x);
+        screen.y_norms = screen.norms(y);
+        screen
+    }
+
+    fn norms(&self, set: &Features) -> Vec<f64> {
+        let back = 1.0 / (self.scale * self.scale);
+        (0..set.n()).map(|i| squared_norm(&self.rounded(set, i..i + 1)) * back).collect()
+    }
+
+    /// Returns some rows as the screen sees them.
+    fn rounded(&self, set: &Features, rows: Range<usize>) -> Vec<f32> {
+        let mut out = Vec::with_capacity(rows.len() * set.d());
+        for i in rows {
+            let pairs = set.row(i).iter().zip(&self.centre);
+            out.extend(pairs.map(|(v, c)| ((f64::from(*v) - c) * self.scale) as f32));
+        }
+        out
+    }
+
+    /// Folds all tiles of the screen.
+    pub(super) fn fold<S: Send>(
+        &self,
+        same: bool,
+        start: impl Fn(Range<usize>) -> S + Sync,
+        fold: impl Fn(&mut S, &Tile<f32>) + Sync,
+    ) -> Vec<S> {
+        let numbers: [Numbers<'_, f32>; 2] =
+            [&|rows| self.rounded(self.x, rows), &|rows| self.rounded(self.y, rows)];
+        let n = [self.x.n(), self.y.n()];
+        Pairs { n, d: self.x.d(), numbers, same }.fold(start, fold)
     }
 
     /// Returns the exact squared distance of row `i` of `x` and row `j` of `y`.
@@ -94,33 +178,33 @@ impl<'a> Distances<'a> {
         squared_distance(self.x.row(i), self.y.row(j))
     }
 
-    /// Returns bounds that hold the exact squared distance, given the dot product.
-    fn bounds(&self, i: usize, j: usize, dot: f64) -> (f64, f64) {
+    /// Returns bounds that hold the exact squared distance, given the dot product of the screen.
+    pub(super) fn bounds(&self, i: usize, j: usize, dot: f32) -> (f64, f64) {
         let norms = self.x_norms[i] + self.y_norms[j];
-        let (distance, slack) = (norms - 2.0 * dot, self.slack * norms);
+        let distance = norms - 2.0 * f64::from(dot) / (self.scale * self.scale);
+        let slack = self.slack * norms + self.tiny;
         (distance - slack, distance + slack)
     }
 
     /// Returns the exact squared distance if it can be at most `limit`.
-    pub(super) fn up_to(&self, i: usize, j: usize, dot: f64, limit: f64) -> Option<f64> {
-        let (low, _) = self.bounds(i, j, dot);
+    fn up_to(&self, pair: (usize, usize), dot: f32, limit: f64) -> Option<f64> {
+        let (low, _) = self.bounds(pair.0, pair.1, dot);
         if low > limit {
             return None;
         }
-        let distance = self.exact(i, j);
+        let distance = self.exact(pair.0, pair.1);
         (distance <= limit).then_some(distance)
     }
 
-    /// Returns whether the exact squared distance satisfies a comparison with `limit` that only
-    /// changes at `limit`.
+    /// Returns whether the exact squared distance, of which bounds are known, satisfies a comparison
+    /// with `limit` that only changes at `limit`.
     pub(super) fn compare(
         &self,
         pair: (usize, usize),
-        dot: f64,
+        (low, high): (f64, f64),
         limit: f64,
         inside: impl Fn(f64, f64) -> bool,
     ) -> bool {
-        let (low, high) = self.bounds(pair.0, pair.1, dot);
         if high < limit {
             return true;
         }
@@ -129,7 +213,8 @@ impl<'a> Distances<'a> {
 }
 
 /// The rows of `y` nearest to one row of `x`, as (squared distance, position), nearest first; equal
-/// distances in order of position.
+/// distances in order of position. The order in which rows are offered does not matter.
+#[derive(Clone)]
 pub(super) struct Nearest {
     count: usize,
     pub(super) found: Vec<(f64, usize)>,
@@ -145,26 +230,29 @@ impl Nearest {
     }
 
     fn offer(&mut self, distance: f64, position: usize) {
-        let place = self.found.partition_point(|(known, _)| *known <= distance);
+        let before = |known: &(f64, usize)| {
+            known.0 < distance || (known.0 <= distance && known.1 < position)
+        };
+        let place = self.found.partition_point(before);
         self.found.insert(place, (distance, position));
         self.found.truncate(self.count);
     }
 }
 
-/// Returns the `count` nearest rows of `y` for every row of `x`. With `same`, `x` and `y` are one
-/// set and a row is not its own neighbour; its duplicates are.
-pub(super) fn nearest(x: &Features, y: &Features, count: usize, same: bool) -> Vec<Nearest> {
-    let others = y.n() - usize::from(same);
-    assert!((1..=others).contains(&count), "{count} neighbours among {others} rows");
+/// Returns the `count` nearest rows of `y` for every row of `x`.
+///
+/// # Panics
+/// If there is no neighbour to be found or more than there are.
+pub(super) fn nearest(x: &Features, y: &Features, count: usize) -> Vec<Nearest> {
+    assert!((1..=y.n()).contains(&count), "{count} neighbours among {} rows", y.n());
     let distances = Distances::new(x, y);
-    let blocks = fold_tiles(
-        x,
-        y,
-        |rows| rows.map(|_| Nearest::new(count)).collect::<Vec<_>>(),
+    let blocks = distances.fold(
+        false,
+        |rows| vec![Nearest::new(count); rows.len()],
         |state, tile| {
             for (i, nearest) in tile.rows.clone().zip(state.iter_mut()) {
-                for (j, dot) in tile.row(i).filter(|(j, _)| !(same && *j == i)) {
-                    if let Some(distance) = distances.up_to(i, j, dot, nearest.limit()) {
+                for (j, dot) in tile.row(i) {
+                    if let Some(distance) = distances.up_to((i, j), dot, nearest.limit()) {
                         nearest.offer(distance, j);
                     }
                 }
@@ -172,6 +260,52 @@ pub(super) fn nearest(x: &Features, y: &Features, count: usize, same: bool) -> V
         },
     );
     blocks.into_iter().flatten().collect()
+}
+
+/// Returns the `count` nearest other rows for every row of a set. A row is not its own neighbour;
+/// its duplicates are.
+///
+/// # Panics
+/// If there is no neighbour to be found or more than there are.
+pub(super) fn nearest_within(x: &Features, count: usize) -> Vec<Nearest> {
+    let others = x.n().saturating_sub(1);
+    assert!((1..=others).contains(&count), "{count} neighbours among {others} rows");
+    let distances = Distances::new(x, x);
+    // Every pair is seen once and offered to both rows; a row's finds do not depend on the order.
+    let strips: Vec<Mutex<Vec<Nearest>>> = (0..x.n())
+        .step_by(COLUMNS)
+        .map(|first| Mutex::new(vec![Nearest::new(count); COLUMNS.min(x.n() - first)]))
+        .collect();
+    let open = |strip: usize| strips[strip].lock().unwrap_or_else(PoisonError::into_inner);
+    distances.fold(
+        true,
+        |_| (),
+        |(), tile| {
+            for first in tile.rows.clone().step_by(COLUMNS) {
+                let mut strip = open(first / COLUMNS);
+                for (i, nearest) in (first..tile.rows.end).zip(strip.iter_mut()) {
+                    for (j, dot) in tile.row(i).filter(|(j, _)| *j > i) {
+                        if let Some(distance) = distances.up_to((i, j), dot, nearest.limit()) {
+                            nearest.offer(distance, j);
+                        }
+                    }
+                }
+            }
+            let mut strip = open(tile.columns.start / COLUMNS);
+            for i in tile.rows.clone() {
+                for ((j, dot), nearest) in tile.row(i).zip(strip.iter_mut()) {
+                    if j > i
+                        && let Some(distance) = distances.up_to((i, j), dot, nearest.limit())
+                    {
+                        nearest.offer(distance, i);
+                    }
+                }
+            }
+        },
+    );
+    let take =
+        |strip: Mutex<Vec<Nearest>>| strip.into_inner().unwrap_or_else(PoisonError::into_inner);
+    strips.into_iter().flat_map(take).collect()
 }
 
 #[cfg(test)]
@@ -194,15 +328,17 @@ mod tests {
 
     #[test]
     fn tiled_is_plain_bit_for_bit_with_duplicates_and_far_from_zero() {
-        // 600 rows are three row blocks, the last one partial; a mean of 1e4 makes the screen
-        // useless to six digits, and every row stands there three times.
-        let base = normal(3, 200, 9, 1e4, 1.0);
+        // 1,200 rows are three row blocks, the last one partial; a mean of 1e4 leaves few digits,
+        // and every row stands there three times.
+        let base = normal(3, 400, 9, 1e4, 1.0);
         let x = Features::join(&[base.clone(), base.clone(), base]);
         let y = normal(4, 300, 9, 1e4, 1.0);
         for (a, b, count, same) in [(&x, &x, 5, true), (&y, &x, 7, false), (&x, &y, 1, false)] {
             let want = plain(a, b, count, same);
             for threads in [1, 3] {
-                let got = on_threads(threads, || nearest(a, b, count, same));
+                let got = on_threads(threads, || {
+                    if same { nearest_within(a, count) } else { nearest(a, b, count) }
+                });
                 for (row, (got, want)) in got.iter().zip(&want).enumerate() {
                     assert_eq!(&got.found, want, "row {row}");
                 }
@@ -212,21 +348,35 @@ mod tests {
 
     #[test]
     fn the_screen_holds_the_exact_distance() {
-        let (x, y) = (normal(5, 40, 64, 300.0, 1.0), normal(6, 30, 64, 300.0, 1e-3));
-        let distances = Distances::new(&x, &y);
-        let inside = fold_tiles(
-            &x,
-            &y,
-            |_| true,
-            |state, tile| {
-                for i in tile.rows.clone() {
-                    for (j, dot) in tile.row(i) {
-                        let (low, high) = distances.bounds(i, j, dot);
-                        *state &= (low..=high).contains(&distances.exact(i, j));
+        let far = |shift: f32, scale: f32| {
+            (normal(5, 40, 64, shift, scale), normal(6, 30, 64, -shift, 1e-3 * scale))
+        };
+        // Near and far from zero; where products of f32 overflow and where they vanish.
+        for (x, y) in [far(300.0, 1.0), far(0.0, 1.0), far(0.0, 1e25), far(0.0, 1e-25)] {
+            let distances = Distances::new(&x, &y);
+            let inside = distances.fold(
+                false,
+                |_| true,
+                |state, tile| {
+                    for i in tile.rows.clone() {
+                        for (j, dot) in tile.row(i) {
+                            let (low, high) = distances.bounds(i, j, dot);
+                            *state &= (low..=high).contains(&distances.exact(i, j));
+                        }
                     }
-                }
-            },
-        );
-        assert!(inside.into_iter().all(|block| block));
+                },
+            );
+            assert!(inside.into_iter().all(|block| block));
+        }
+    }
+
+    #[test]
+    fn the_screen_decides_most() {
+        // Else a screen in f32 would be no gain: the bound is a few thousandths of the distance.
+        let x = normal(7, 50, 2048, 3.0, 1.0);
+        let distances = Distances::new(&x, &x);
+        let (low, high) = distances.bounds(0, 1, 0.0);
+        let distance = distances.exact(0, 1);
+        assert!(high - low < 0.01 * distance, "{low} to {high} around {distance}");
     }
 }

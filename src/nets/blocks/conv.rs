@@ -6,19 +6,19 @@ use burn::tensor::Tensor;
 use super::{Init, Site};
 use crate::nets::kernels::{Geometry, conv2d};
 
-/// The shape of a [`Conv2d`]; square kernels only.
+/// The shape of a [`Conv2d`].
 #[derive(Clone, Copy, Debug)]
 pub struct Conv2dSpec {
     /// Input channels.
     pub inputs: usize,
     /// Output channels.
     pub outputs: usize,
-    /// Side of the kernel in pixels.
-    pub kernel: usize,
+    /// Height and width of the kernel in pixels.
+    pub kernel: [usize; 2],
     /// Step between outputs in pixels.
     pub stride: usize,
-    /// Zeros added on each side in pixels.
-    pub padding: usize,
+    /// Zeros added above and below, and on the left and on the right, in pixels.
+    pub padding: [usize; 2],
     /// Groups of channels that do not see each other.
     pub groups: usize,
     /// Whether a bias is added.
@@ -29,15 +29,20 @@ pub struct Conv2dSpec {
 }
 
 impl Conv2dSpec {
-    /// A convolution that keeps the size of the picture (stride 1, odd kernel), with bias and
-    /// PyTorch's default weights.
+    /// A square convolution that keeps the size of the picture (stride 1, odd kernel), with bias
+    /// and PyTorch's default weights.
     pub fn same(inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self::rectangle(inputs, outputs, [kernel; 2])
+    }
+
+    /// The same with a kernel of any height and width, both odd.
+    pub fn rectangle(inputs: usize, outputs: usize, kernel: [usize; 2]) -> Self {
         Self {
             inputs,
             outputs,
             kernel,
             stride: 1,
-            padding: kernel / 2,
+            padding: kernel.map(|side| side / 2),
             groups: 1,
             bias: true,
             init: None,
@@ -50,10 +55,10 @@ impl Conv2dSpec {
         Self { stride, ..self }
     }
 
-    /// Sets the padding.
+    /// Sets the padding, the same on all sides.
     #[must_use]
     pub fn padding(self, padding: usize) -> Self {
-        Self { padding, ..self }
+        Self { padding: [padding; 2], ..self }
     }
 
     /// Leaves out the bias.
@@ -70,11 +75,12 @@ impl Conv2dSpec {
 
     /// Builds the layer.
     pub fn build(self, site: &Site) -> Conv2d {
-        let fan_in = self.inputs / self.groups * self.kernel * self.kernel;
+        let [kernel_h, kernel_w] = self.kernel;
+        let fan_in = self.inputs / self.groups * kernel_h * kernel_w;
         let weight_init = self.init.unwrap_or(Init::pytorch(fan_in));
         let bias_init =
             if self.init.is_some() { Init::Constant(0.0) } else { Init::pytorch(fan_in) };
-        let shape = [self.outputs, self.inputs / self.groups, self.kernel, self.kernel];
+        let shape = [self.outputs, self.inputs / self.groups, kernel_h, kernel_w];
         Conv2d {
             weight: site.draw("weight", shape, weight_init),
             bias: self.bias.then(|| site.draw("bias", [self.outputs], bias_init)),
@@ -88,12 +94,12 @@ impl Conv2dSpec {
 /// Two-dimensional cross-correlation, as `torch.nn.Conv2d`.
 #[derive(Module, Debug)]
 pub struct Conv2d {
-    /// `[outputs, inputs / groups, kernel, kernel]`.
+    /// `[outputs, inputs / groups, kernel_h, kernel_w]`.
     pub weight: Param<Tensor<4>>,
     /// `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
     stride: usize,
-    padding: usize,
+    padding: [usize; 2],
     groups: usize,
 }
 

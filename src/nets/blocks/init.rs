@@ -8,20 +8,27 @@ use crate::terms::Seed;
 /// A place in a net under construction: the device and the random address of the parameters there.
 #[derive(Clone, Debug)]
 pub struct Site {
-    seed: Seed,
+    /// Absent where all weights will come from a file.
+    seed: Option<Seed>,
     device: Device,
 }
 
 impl Site {
     /// Starts a net whose weights are decided by `seed`.
     pub fn new(seed: Seed, device: &Device) -> Self {
-        Self { seed, device: device.clone() }
+        Self { seed: Some(seed), device: device.clone() }
+    }
+
+    /// Starts a net whose weights come from a file: until then all of them are 0.
+    pub fn blank(device: &Device) -> Self {
+        Self { seed: None, device: device.clone() }
     }
 
     /// Returns the site of a part, by the name it has in a state dict.
     #[must_use]
     pub fn at(&self, name: &str) -> Self {
-        Self { seed: self.seed.child(name), device: self.device.clone() }
+        let seed = self.seed.as_ref().map(|seed| seed.child(name));
+        Self { seed, device: self.device.clone() }
     }
 
     /// Returns the site of a numbered part.
@@ -43,7 +50,10 @@ impl Site {
         init: Init,
     ) -> Param<Tensor<D>> {
         let n = shape.iter().product();
-        let values = init.values(n, self.seed.child(name));
+        let values = match &self.seed {
+            Some(seed) => init.values(n, seed.child(name)),
+            None => vec![0.0; n],
+        };
         self.parameter(values, shape)
     }
 

@@ -9,8 +9,7 @@ use crate::nets::kernels::{
     Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
 };
 
-/// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, eps 1e-5, running variance
-/// unbiased.
+/// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, running variance unbiased.
 // DIFFERS: burn's own layer accumulates the biased variance and takes its mode from the device.
 #[derive(Module, Debug)]
 pub struct BatchNorm2d {
@@ -22,13 +21,13 @@ pub struct BatchNorm2d {
     pub running_mean: RunningState<Tensor<1>>,
     /// `[channels]`, the unbiased variance seen in training.
     pub running_var: RunningState<Tensor<1>>,
+    epsilon: f64,
 }
 
 impl BatchNorm2d {
-    const EPSILON: f64 = 1e-5;
     const MOMENTUM: f64 = 0.1;
 
-    /// Builds the layer: scale 1, shift 0.
+    /// Builds the layer: scale 1, shift 0, epsilon 1e-5, which is PyTorch's.
     pub fn new(channels: usize, site: &Site) -> Self {
         let device = site.device();
         Self {
@@ -36,7 +35,14 @@ impl BatchNorm2d {
             bias: site.draw("bias", [channels], Init::Constant(0.0)),
             running_mean: RunningState::new(Tensor::zeros([channels], device)),
             running_var: RunningState::new(Tensor::ones([channels], device)),
+            epsilon: 1e-5,
         }
+    }
+
+    /// Sets what is added to the variance.
+    #[must_use]
+    pub fn epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
     }
 
     /// Returns the normalised `[n, channels, h, w]`.
@@ -56,7 +62,7 @@ impl BatchNorm2d {
 
     fn run(&self, x: Tensor<4>, mode: Mode, finish: Finish) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        let affine = Affine { weight, bias, epsilon: Self::EPSILON };
+        let affine = Affine { weight, bias, epsilon: self.epsilon };
         if mode == Mode::Evaluate {
             let known = [self.running_mean.value_sync(), self.running_var.value_sync()];
             return batch_norm(x, known, affine, finish);

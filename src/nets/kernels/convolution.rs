@@ -1,7 +1,7 @@
 //! Two-dimensional convolution by matrix products.
 //!
 //! With the shifted planes `S` of a picture ([`shifts`](super::shifts)) and, for every row `ky` of
-//! the kernel, the weights `W[ky]` as a matrix `[outputs, kernel * inputs]`, the output is the sum
+//! the kernel, the weights `W[ky]` as a matrix `[outputs, kw * inputs]`, the output is the sum
 //! over `ky` of `W[ky]` times the window `ky` of `S`. The weight gradient is the sum over pictures
 //! of `dY` times the same windows; the input gradient is, for stride 1, itself a convolution of
 //! `dY` with the mirrored weights. burn-flex 0.22.1 computes the weight gradient as a convolution
@@ -30,18 +30,18 @@ const LANES: usize = 8;
 /// costs about as much as 64 of its pixels.
 const COLUMNS: usize = 512;
 
-/// Step, border and groups of a square convolution.
+/// Step, border and groups of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Geometry {
     /// Pixels between two outputs.
     pub stride: usize,
-    /// Zeros around the picture.
-    pub padding: usize,
+    /// Zeros above and below the picture, and on its left and its right.
+    pub padding: [usize; 2],
     /// Groups of channels.
     pub groups: usize,
 }
 
-/// Returns the cross-correlation of `x` `[n, c, h, w]` with `weight` `[o, c / groups, k, k]`.
+/// Returns the cross-correlation of `x` `[n, c, h, w]` with `weight` `[o, c / groups, kh, kw]`.
 pub fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -75,17 +75,18 @@ fn plain(
     geometry: Geometry,
 ) -> Tensor<4> {
     let Geometry { stride, padding, groups } = geometry;
-    let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
+    let options = ConvOptions::new([stride; 2], padding, [1, 1], groups);
     burn::tensor::module::conv2d(x, weight, bias, options)
 }
 
 fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
     let [n, inputs, h, w] = x.dims();
-    let [outputs, fan, kernel, kernel_w] = weight.dims();
-    assert!(fan == inputs && kernel == kernel_w, "a square kernel over all channels");
+    let [outputs, fan, kernel_h, kernel_w] = weight.dims();
+    assert_eq!(fan, inputs, "a kernel over all channels");
     let Geometry { stride, padding, .. } = geometry;
-    let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
-    let (out_h, out_w) = (side(h), side(w));
+    let kernel = [kernel_h, kernel_w];
+    let side = |axis: usize, size: usize| (size + 2 * padding[axis] - kernel[axis]) / stride + 1;
+    let (out_h, out_w) = (side(0, h), side(1, w));
     Shape { n, inputs, h, w, outputs, kernel, stride, padding, out_h, out_w }
 }
 
@@ -117,30 +118,29 @@ impl<const N: usize> Backward<Flex, N> for Convolution {
     }
 }
 
-/// Returns the weights as `kernel` matrices `[outputs, kernel * inputs]`.
+/// Returns the weights as `kh` matrices `[outputs, kw * inputs]`.
 fn forward_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
-    let (kernel, inputs) = (s.kernel, s.inputs);
+    let ([kernel_h, kernel_w], inputs) = (s.kernel, s.inputs);
     let mut matrices = vec![0.0; weight.len()];
-    for (i, kernel_rows) in weight.chunks_exact(kernel * kernel).enumerate() {
+    for (i, kernel_rows) in weight.chunks_exact(kernel_h * kernel_w).enumerate() {
         let (output, input) = (i / inputs, i % inputs);
         for (tap, number) in kernel_rows.iter().enumerate() {
-            let (ky, kx) = (tap / kernel, tap % kernel);
-            matrices[((ky * s.outputs + output) * kernel + kx) * inputs + input] = *number;
+            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
+            matrices[((ky * s.outputs + output) * kernel_w + kx) * inputs + input] = *number;
         }
     }
     matrices
 }
 
-/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kernel * outputs]`
-/// each.
+/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kw * outputs]` each.
 fn mirrored_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
-    let (kernel, inputs, outputs) = (s.kernel, s.inputs, s.outputs);
+    let ([kernel_h, kernel_w], inputs, outputs) = (s.kernel, s.inputs, s.outputs);
     let mut matrices = vec![0.0; weight.len()];
-    for (i, kernel_rows) in weight.chunks_exact(kernel * kernel).enumerate() {
+    for (i, kernel_rows) in weight.chunks_exact(kernel_h * kernel_w).enumerate() {
         let (output, input) = (i / inputs, i % inputs);
         for (tap, number) in kernel_rows.iter().rev().enumerate() {
-            let (ky, kx) = (tap / kernel, tap % kernel);
-            matrices[((ky * inputs + input) * kernel + kx) * outputs + output] = *number;
+            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
+            matrices[((ky * inputs + input) * kernel_w + kx) * outputs + output] = *number;
         }
     }
     matrices
@@ -174,15 +174,16 @@ fn correlate(x: &[f32], matrices: &[f32], bias: Option<&[f32]>, s: &Shape) -> Ve
 }
 
 fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    if s.stride != 1 || s.padding >= s.kernel {
+    let mirrored_padding = |axis: usize| (s.kernel[axis] - 1).checked_sub(s.padding[axis]);
+    let (1, Some(above), Some(left)) = (s.stride, mirrored_padding(0), mirrored_padding(1)) else {
         return strided_input_gradient(weight, dy, s);
-    }
+    };
     let mirrored = Shape {
         inputs: s.outputs,
         h: s.out_h,
         w: s.out_w,
         outputs: s.inputs,
-        padding: s.kernel - 1 - s.padding,
+        padding: [above, left],
         out_h: s.h,
         out_w: s.w,
         ..*s
@@ -222,20 +223,20 @@ fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
         total.iter_mut().zip(&lane).for_each(|(t, l)| *t += l);
     }
     let mut dw = vec![0.0; total.len()];
-    let (kernel, inputs) = (s.kernel, s.inputs);
-    for (i, kernel_rows) in dw.chunks_exact_mut(kernel * kernel).enumerate() {
+    let ([kernel_h, kernel_w], inputs) = (s.kernel, s.inputs);
+    for (i, kernel_rows) in dw.chunks_exact_mut(kernel_h * kernel_w).enumerate() {
         let (output, input) = (i / inputs, i % inputs);
         for (tap, number) in kernel_rows.iter_mut().enumerate() {
-            let (ky, kx) = (tap / kernel, tap % kernel);
-            *number = total[((ky * s.outputs + output) * kernel + kx) * inputs + input];
+            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
+            *number = total[((ky * s.outputs + output) * kernel_w + kx) * inputs + input];
         }
     }
     dw
 }
 
-/// Returns the weight gradient of some pictures, as matrices `[outputs, kernel * inputs]`.
+/// Returns the weight gradient of some pictures, as matrices `[outputs, kw * inputs]`.
 fn lane_weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    let mut sum = vec![0.0_f32; s.kernel * s.outputs * s.planes()];
+    let mut sum = vec![0.0_f32; s.kernel[0] * s.outputs * s.planes()];
     let pictures = COLUMNS.div_ceil(s.pixels()).min(x.len() / s.input());
     // Rows of `dY` end in zeros, so that what stands in the planes behind a window does not count.
     let columns = s.pixels().next_multiple_of(dots::LANES);
@@ -302,28 +303,36 @@ mod tests {
         x.into_data().try_to_vec::<f32>().unwrap()
     }
 
-    /// `[n, inputs, h, w, outputs, kernel, stride, padding]`.
-    const CASES: [[usize; 8]; 9] = [
-        [1, 1, 1, 1, 1, 1, 1, 0],
-        [2, 3, 5, 7, 4, 3, 1, 1],
-        [3, 4, 8, 8, 5, 3, 2, 1],
-        [2, 3, 9, 11, 4, 7, 2, 3],
-        [5, 2, 6, 6, 3, 1, 2, 0],
-        [70, 2, 4, 4, 3, 3, 1, 1],
-        [2, 2, 3, 3, 2, 3, 1, 0],
-        [1, 2, 2, 5, 3, 5, 1, 2],
-        [2, 1, 33, 31, 2, 3, 1, 1],
+    /// `[n, inputs, h, w, outputs]`, kernel, stride, padding.
+    const CASES: [([usize; 5], [usize; 2], usize, [usize; 2]); 17] = [
+        ([1, 1, 1, 1, 1], [1, 1], 1, [0, 0]),
+        ([2, 3, 5, 7, 4], [3, 3], 1, [1, 1]),
+        ([3, 4, 8, 8, 5], [3, 3], 2, [1, 1]),
+        ([2, 3, 9, 11, 4], [7, 7], 2, [3, 3]),
+        ([5, 2, 6, 6, 3], [1, 1], 2, [0, 0]),
+        ([70, 2, 4, 4, 3], [3, 3], 1, [1, 1]),
+        ([2, 2, 3, 3, 2], [3, 3], 1, [0, 0]),
+        ([1, 2, 2, 5, 3], [5, 5], 1, [2, 2]),
+        ([2, 1, 33, 31, 2], [3, 3], 1, [1, 1]),
+        ([2, 3, 9, 8, 4], [1, 7], 1, [0, 3]),
+        ([2, 3, 9, 8, 4], [7, 1], 1, [3, 0]),
+        ([2, 4, 8, 8, 3], [1, 3], 1, [0, 1]),
+        ([2, 4, 8, 8, 3], [3, 1], 1, [1, 0]),
+        ([2, 2, 7, 9, 3], [3, 5], 2, [1, 2]),
+        ([2, 2, 7, 9, 3], [5, 3], 1, [0, 2]),
+        ([2, 2, 4, 3, 3], [1, 2], 1, [2, 0]),
+        ([3, 2, 9, 9, 3], [3, 3], 2, [0, 0]),
     ];
 
     #[test]
     fn equals_the_plain_operator_forward_and_backward() {
         let device = Device::flex().autodiff();
         for (i, case) in CASES.into_iter().enumerate() {
-            let [n, c, h, w, o, kernel, stride, padding] = case;
+            let ([n, c, h, w, o], [kernel_h, kernel_w], stride, padding) = case;
             let geometry = Geometry { stride, padding, groups: 1 };
             let seed = Seed::root(1).index(i as u64);
             let x = draw([n, c, h, w], seed.child("x"), &device);
-            let weight = draw([o, c, kernel, kernel], seed.child("w"), &device);
+            let weight = draw([o, c, kernel_h, kernel_w], seed.child("w"), &device);
             let bias = (i % 2 == 0).then(|| draw([o], seed.child("b"), &device));
             let run = |conv: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, Geometry) -> Tensor<4>| {
                 let out = conv(x.clone(), weight.clone(), bias.clone(), geometry);
@@ -346,7 +355,7 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_threads() {
         let device = Device::flex().autodiff();
-        let geometry = Geometry { stride: 1, padding: 1, groups: 1 };
+        let geometry = Geometry { stride: 1, padding: [1, 1], groups: 1 };
         let run = || {
             let x = draw([40, 3, 8, 8], Seed::root(2).child("x"), &device);
             let weight = draw([6, 3, 3, 3], Seed::root(2).child("w"), &device);

@@ -26,8 +26,12 @@ def numbers(name, shape):
     return torch.from_numpy(values.reshape(shape))
 
 
-def law(name, shape):
-    """Returns offset and scale of the numbers of a tensor, so that activations keep their size."""
+def law(name, shape, gain=1.0):
+    """Returns offset and scale of the numbers of a tensor, so that activations keep their size.
+
+    `gain` is the variance of a matrix times its fan-in: 2 where ReLU follows many layers deep (He et
+    al. 2015, arXiv:1502.01852, Eq. 10), so that inputs do not fade beside the biases.
+    """
     part = name.rsplit(".", 1)[-1]
     if part == "running_var":
         return 1.0, 0.5
@@ -36,15 +40,15 @@ def law(name, shape):
     if len(shape) == 1 or part in ("cls_token", "pos_embed"):
         return 0.0, 0.25
     fan_in = int(np.prod(shape[1:]))
-    return 0.0, float(np.float32((3.0 / fan_in) ** 0.5))  # Variance 1 / fan_in.
+    return 0.0, float(np.float32((3.0 * gain / fan_in) ** 0.5))  # Variance gain / fan_in.
 
 
-def fill(net):
+def fill(net, gain=1.0):
     """Replaces all weights of a net by numbers of the formula."""
     state = net.state_dict()
     for name, tensor in state.items():
         if tensor.is_floating_point():
-            offset, scale = law(name, tuple(tensor.shape))
+            offset, scale = law(name, tuple(tensor.shape), gain)
             filled = np.float32(offset) + np.float32(scale) * numbers(name, tuple(tensor.shape))
             state[name] = filled.to(torch.float32)
     net.load_state_dict(state)

@@ -1,5 +1,8 @@
 """Golden data for precision, recall, density, coverage: the prdc package (k = 5, <) and torch-fidelity
-(k = 3, <=). Run from this folder.
+(k = 3, <=).
+
+ADM's evaluator (k = 3, <=) needs TensorFlow 1; its definition is written down again here in plain NumPy: a
+radius is the 4th smallest distance of a row to its own set, itself included. Run from this folder.
 """
 
 import json
@@ -12,6 +15,20 @@ from prdc import compute_prdc
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 rng = np.random.RandomState(0)
+
+
+
+def adm(real, fake):
+    def distances(x, y):
+        return ((x[:, None, :] - y[None, :, :]) ** 2).sum(axis=2)
+
+    real_radii, fake_radii = (np.sort(distances(x, x), axis=1)[:, 3] for x in (real, fake))
+    between = distances(real, fake)
+    return {
+        "precision": float((between <= real_radii[:, None]).any(axis=0).mean()),
+        "recall": float((between <= fake_radii[None, :]).any(axis=1).mean()),
+    }
+
 
 cases = []
 # Same law; a shifted one; one tight mode; its mirror image; unequal sizes.
@@ -30,7 +47,8 @@ for n, m, d, shift, scale in [
     )
     cases.append({
         "prdc": {name: float(value) for name, value in got.items()},
-        "torch_fidelity": {name: other[name] for name in ("precision", "recall")},
+        "torch_fidelity": {name: other[name] for name in ("precision", "recall", "f_score")},
+        "adm": adm(*wide),
         "real": [[float(str(v)) for v in row] for row in real],
         "fake": [[float(str(v)) for v in row] for row in fake],
     })

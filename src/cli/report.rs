@@ -1,0 +1,29 @@
+//! `report`: writes the report of an experiment that has been run, from what is in the store.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::setting::{Opened, Setting};
+use super::{Stop, say};
+use crate::experiment::document;
+
+#[derive(Args)]
+pub(super) struct Report {
+    #[command(flatten)]
+    setting: Setting,
+    /// Folder of the reports
+    #[arg(long, default_value = "reports")]
+    reports: PathBuf,
+}
+
+impl Report {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        let Opened { resolved, built, store, circumstances } = self.setting.open()?;
+        let document = document(&resolved, &built, &store, &circumstances)
+            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))?;
+        let folder = super::run::write(&document, &self.reports)?;
+        say(format!("report: {}", folder.join("index.html").display()));
+        Ok(())
+    }
+}
