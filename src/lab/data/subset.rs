@@ -162,8 +162,24 @@ impl Subset {
     ) -> Result<Vec<usize>, Problems> {
         let mut counts = vec![0; classes.len()];
         roll.iter().for_each(|(_, class)| counts[class.index()] += 1);
+        match self.wanted(classes, &counts)? {
+            Some(wanted) => Ok(counted(roll, &wanted, seed)),
+            None => Ok((0..roll.len()).collect()),
+        }
+    }
+
+    /// Returns how many training pictures of each class are kept, given how many there are; `None`:
+    /// all.
+    ///
+    /// # Errors
+    /// If a class has fewer.
+    pub(super) fn wanted(
+        &self,
+        classes: &ClassNames,
+        counts: &[usize],
+    ) -> Result<Option<Vec<usize>>, Problems> {
         let (key, wanted) = match (self.per_class, self.imbalance) {
-            (None, None) => return Ok((0..roll.len()).collect()),
+            (None, None) => return Ok(None),
             (Some(n), None) => ("subset.per-class", vec![n; classes.len()]),
             (n, Some(ratio)) => {
                 let most = n.or(counts.iter().copied().max()).unwrap_or(0);
@@ -179,7 +195,7 @@ impl Subset {
         };
         let asked = classes.iter().zip(counts.iter().zip(&wanted));
         let problems: Vec<_> = asked.filter(|(_, (n, wanted))| n < wanted).map(short).collect();
-        if problems.is_empty() { Ok(counted(roll, &wanted, seed)) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(Some(wanted)) } else { Err(Problems(problems)) }
     }
 
     /// Returns the subset of some training data, the list aside.

@@ -267,7 +267,15 @@ impl Reader for Shapes {
 
     fn check(&self, subset: &Subset, _: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
         let (mut problems, classes) = (self.mistakes(), self.classes());
-        problems.0.extend(subset.kept_in(&classes, Self::KIND).err().unwrap_or_default().0);
+        match subset.kept_in(&classes, Self::KIND) {
+            Ok(kept) if subset.list.is_empty() => {
+                let whole = self.part("train", self.per_class).narrow(&kept);
+                let (names, counts) = subset.merged(whole).counts();
+                problems.0.extend(subset.wanted(&names, &counts).err().unwrap_or_default().0);
+            }
+            Ok(_) => {}
+            Err(unknown) => problems.0.extend(unknown.0),
+        }
         if problems.0.is_empty() {
             Ok(Parts { train: classes.clone(), val: None, test: classes })
         } else {
