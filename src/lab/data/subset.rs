@@ -63,7 +63,8 @@ impl Subset {
         }
         let named = self.classes.iter().map(|name| ("subset.classes".to_owned(), name));
         let merged = self.merge.iter().flat_map(|(new, names)| {
-            names.iter().map(move |name| (format!("subset.merge.{new}"), name))
+            let at = move |(i, name)| (format!("subset.merge.{new}.{i}"), name);
+            names.iter().enumerate().map(at)
         });
         let mut kept = Vec::new();
         let mut problems = self.unclear();
@@ -329,8 +330,8 @@ mod tests {
             [
                 "subset.classes: `classes` beside `merge`",
                 "subset.merge.c: class `c` made of no class",
-                "subset.merge.a: class `cta`",
-                "subset.merge.b: class `dog` twice",
+                "subset.merge.a.0: class `cta`",
+                "subset.merge.b.0: class `dog` twice",
             ]
         );
     }

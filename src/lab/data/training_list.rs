@@ -33,7 +33,7 @@ impl TrainingList {
     /// Returns the bytes of a list.
     pub(super) fn bytes(path: &str, files: &dyn Files) -> Result<Vec<u8>, Problem> {
         files.read(Path::new(path)).map_err(|error| {
-            let found = format!("`{path}` cannot be read ({error})");
+            let found = format!("`{path}` cannot be read ({})", error.kind());
             Problem::new("subset.list", found, "a text file with a path and a label a line")
         })
     }

@@ -311,7 +311,7 @@ fn once<T: Copy + Ord + Debug + Serialize>(values: &[T], key: &str, problems: &m
     for (i, value) in values.iter().enumerate() {
         if !seen.insert(*value) {
             let word = serde_json::to_value(value).expect("a word is plain data");
-            let found = format!("{word} a second time");
+            let found = format!("`{}` a second time", word.as_str().unwrap_or_default());
             problems.0.push(Problem::new(format!("shapes.{key}.{i}"), found, "each value once"));
         }
     }

@@ -168,7 +168,7 @@ fn mistakes_are_named() {
     let shapes = Shapes { colours: vec![Colour::Red, Colour::Red], ..Shapes::default() };
     assert_eq!(
         shapes.mistakes().to_string(),
-        "shapes.colours.1: \"red\" a second time, expected each value once"
+        "shapes.colours.1: `red` a second time, expected each value once"
     );
     let shapes = Shapes { shapes: vec![Shape::Star], ..Shapes::default() };
     assert_eq!(
