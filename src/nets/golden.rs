@@ -37,8 +37,8 @@ fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
-        ("weight", 1) => (1.0, 0.25),
-        ("cls_token" | "pos_embed", _) | (_, 0 | 1) => (0.0, 0.25),
+        ("weight" | "gamma" | "lambda1", 1) => (1.0, 0.25),
+        ("cls_token" | "pos_embed" | "position_embeddings", _) | (_, 0 | 1) => (0.0, 0.25),
         _ => (0.0, (3.0 * gain / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
     };
     let count = shape.iter().product();
@@ -65,7 +65,7 @@ pub(crate) fn filled<M: Module>(net: M) -> M {
 }
 
 /// Allowed errors, as shares of the largest number or, of a gradient, of the norm.
-struct Allowed {
+pub(super) struct Allowed {
     forward: f64,
     backward: f64,
 }
@@ -75,8 +75,13 @@ impl Allowed {
     /// is some 1e-7, and 1e-4 in gradients through many normalisations over few pixels; we sum in
     /// another order and may lose ten times that.
     fn of(case: &Value) -> Self {
-        let lost = |part| case["f32"][part].as_f64().unwrap();
-        Self { forward: 10.0 * lost("forward"), backward: 10.0 * lost("backward") }
+        let allowed = |part| Self::forward_of(&case["f32"][part]);
+        Self { forward: allowed("forward"), backward: allowed("backward") }
+    }
+
+    /// The allowed error where torch loses `lost`.
+    pub(super) fn forward_of(lost: &Value) -> f64 {
+        10.0 * lost.as_f64().unwrap()
     }
 }
 
@@ -87,10 +92,7 @@ pub(super) fn check(net: ClassifierNet, cases: &Value) {
     let shape: [usize; 4] = list(&case["input"]).map(|v| v as usize);
     let [n, channels, pixels, _] = shape;
     let classes = array(&case["logits"]).len() / n;
-    let pictures = |device: &Device| {
-        let values = numbers("pictures", n * channels * pixels * pixels);
-        Tensor::<4>::from_data(TensorData::new(values, shape), device)
-    };
+    let pictures = |device: &Device| pictures(shape, device);
     let device = Device::flex();
     let site = Site::new(Seed::root(0), &device);
     let built = filled(net.build(Input { channels, pixels }, classes, &site));
@@ -162,6 +164,12 @@ impl ModuleVisitor for Walk<'_> {
     }
 }
 
+/// Returns the pictures of a case.
+pub(super) fn pictures(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values = numbers("pictures", shape.iter().product());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
 /// Returns the numbers of a tensor.
 pub(crate) fn numbers_of<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data().try_into_vec().unwrap()
@@ -182,7 +190,7 @@ fn array(value: &Value) -> Vec<f32> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
 }
 
-fn list<const N: usize>(value: &Value) -> [f64; N] {
+pub(super) fn list<const N: usize>(value: &Value) -> [f64; N] {
     let values: Vec<f64> = value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
     values.try_into().unwrap()
 }

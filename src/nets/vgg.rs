@@ -8,10 +8,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
-use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Init, Linear, Mode, Site};
+use super::kernels::{Window, max_pool};
 
 /// Channels of the convolutions, stage by stage; a pool halves the sides after each.
 const STAGES: [&[usize]; 5] =
@@ -120,7 +120,7 @@ impl MapLayer {
             Self::Conv(conv) => conv.forward(x),
             Self::Norm(norm) => norm.forward(x, mode),
             Self::Relu(_) => relu(x),
-            Self::Pool(_) => max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2])),
+            Self::Pool(_) => max_pool(x, Window { side: 2, stride: 2, padding: 0 }),
         }
     }
 }

@@ -53,7 +53,7 @@ impl InfinitySizes {
         let start = match self {
             Self::Ersatz if n < 10_000 => n / 2,
             Self::Ersatz => (n / 10).max(5000),
-            Self::DgmEval => (n / 10).max(2).min(5000),
+            Self::DgmEval => (n / 10).clamp(2, 5000),
         };
         if start < 2 || start + POINTS > n + 1 {
             return None;

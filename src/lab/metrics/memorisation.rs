@@ -173,7 +173,7 @@ pub fn neighbours(of: &Features, among: &Features) -> Vec<Neighbour> {
 }
 
 fn first(row: &Nearest) -> Neighbour {
-    let (square, index) = row.found[0];
+    let (square, index) = row[0];
     Neighbour { index, distance: square.sqrt() }
 }
 

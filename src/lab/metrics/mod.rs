@@ -45,7 +45,7 @@ pub use calibration::{BINS, Bin, Calibration, calibration};
 pub use extractor::{Extractor, Taps};
 pub use features::{BadFeatures, Features};
 pub use fid_infinity::{FidInfinity, InfinitySizes, POINTS, Point, fid_infinity};
-pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics, frechet_name};
+pub use frechet::{Distance, Frechet, Route, fid, fid_of_moments, fid_of_statistics};
 pub use inception_score::{
     InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
     inception_score_unshuffled,

@@ -64,7 +64,7 @@ impl<R: Read + Seek> Npz<R> {
             let found = self.0.file_names().map(|name| format!("{name:?}")).collect();
             return Err(NpzError::Missing { member, found });
         }
-        let mut work = || -> Result<T, String> {
+        let work = || -> Result<T, String> {
             let mut file = self.0.by_name(&member).map_err(|error| error.to_string())?;
             let header = Header::read(&mut file)?;
             let got = read(&header, &mut file)?;

@@ -200,7 +200,7 @@ impl Hits {
         let Manifolds { real, fake } = sets;
         let radii = |set: &Features| -> Vec<f64> {
             let k = spec.neighbours;
-            nearest_within(set, k).into_iter().map(|row| row.found[k - 1].0).collect()
+            nearest_within(set, k).into_iter().map(|row| row[k - 1].0).collect()
         };
         let (real_radii, fake_radii) = (radii(real), radii(fake));
         let distances = Distances::new(fake, real);
@@ -209,11 +209,8 @@ impl Hits {
             |rows| Self::none(spec, rows.len(), real.n()),
             |hits, tile| {
                 for (i, balls) in tile.rows.clone().zip(hits.balls.iter_mut()) {
-                    for (j, dot) in tile.row(i) {
-                        let bounds = distances.bounds(i, j, dot);
-                        if bounds.0 > real_radii[j].max(fake_radii[i]) {
-                            continue; // Almost every pair.
-                        }
+                    let limit = |j: usize| real_radii[j].max(fake_radii[i]);
+                    distances.scan(tile, i, limit, |j, bounds| {
                         let within = |radius: f64| {
                             let inside = |d, r| spec.boundary.inside(d, r);
                             distances.compare((i, j), bounds, radius, inside)
@@ -223,7 +220,7 @@ impl Hits {
                             hits.covered[j] = true;
                         }
                         hits.recalled[j] = hits.recalled[j] || within(fake_radii[i]);
-                    }
+                    });
                 }
             },
         );

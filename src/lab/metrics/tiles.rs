@@ -34,11 +34,14 @@ pub(super) struct Tile<T> {
 }
 
 impl<T: Copy> Tile<T> {
+    fn dots(&self, i: usize) -> &[T] {
+        let (width, i) = (self.columns.len(), i - self.rows.start);
+        &self.dots[i * width..(i + 1) * width]
+    }
+
     /// Iterates over a row of the tile: position in `y` and dot product.
     pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (usize, T)> {
-        let width = self.columns.len();
-        let start = (i - self.rows.start) * width;
-        self.columns.clone().zip(self.dots[start..start + width].iter().copied())
+        self.columns.clone().zip(self.dots(i).iter().copied())
     }
 }
 
@@ -125,7 +128,7 @@ impl<'a> Distances<'a> {
                 away.fold(largest, f64::max)
             },
         );
-        let scale = (-largest.log2().ceil()).max(-1000.0).min(1000.0).exp2();
+        let scale = (-largest.log2().ceil()).clamp(-1000.0, 1000.0).exp2();
         let mut screen = Self {
             x,
             y,
@@ -186,14 +189,33 @@ impl<'a> Distances<'a> {
         (distance - slack, distance + slack)
     }
 
-    /// Returns the exact squared distance if it can be at most `limit`.
-    fn up_to(&self, pair: (usize, usize), dot: f32, limit: f64) -> Option<f64> {
-        let (low, _) = self.bounds(pair.0, pair.1, dot);
-        if low > limit {
-            return None;
+    /// Finds the pairs of a row of a tile whose squared distance may be at most `limit(j)`, and
+    /// gives position and bounds of each to `hit`.
+    pub(super) fn scan(
+        &self,
+        tile: &Tile<f32>,
+        i: usize,
+        limit: impl Fn(usize) -> f64,
+        mut hit: impl FnMut(usize, (f64, f64)),
+    ) {
+        // The lower bound again, with what belongs to `i` taken out of the loop. It may round
+        // otherwise by 1e-16, for which `slack` has room.
+        let (keep, twice) = (1.0 - self.slack, 2.0 / (self.scale * self.scale));
+        let here = keep * self.x_norms[i] - self.tiny;
+        let near =
+            |j: usize, dot: f32| here + keep * self.y_norms[j] - twice * f64::from(dot) <= limit(j);
+        let mut first = tile.columns.start;
+        for dots in tile.dots(i).chunks(16) {
+            // Almost always none: one answer for many pairs.
+            if dots.iter().zip(first..).fold(false, |any, (dot, j)| any | near(j, *dot)) {
+                for (dot, j) in dots.iter().zip(first..) {
+                    if near(j, *dot) {
+                        hit(j, self.bounds(i, j, *dot));
+                    }
+                }
+            }
+            first += dots.len();
         }
-        let distance = self.exact(pair.0, pair.1);
-        (distance <= limit).then_some(distance)
     }
 
     /// Returns whether the exact squared distance, of which bounds are known, satisfies a comparison
@@ -213,29 +235,57 @@ impl<'a> Distances<'a> {
 }
 
 /// The rows of `y` nearest to one row of `x`, as (squared distance, position), nearest first; equal
-/// distances in order of position. The order in which rows are offered does not matter.
+/// distances in order of position.
+pub(super) type Nearest = Vec<(f64, usize)>;
+
+/// What may be nearest, as far as rows have been seen. The order in which they come does not matter
+/// to what is found.
 #[derive(Clone)]
-pub(super) struct Nearest {
+struct Search {
     count: usize,
-    pub(super) found: Vec<(f64, usize)>,
+    /// The smallest upper bounds, ascending: `count` rows lie within the last of them.
+    highs: Vec<f64>,
+    /// Lower bound and position of all that may lie within that.
+    candidates: Vec<(f64, usize)>,
 }
 
-impl Nearest {
+impl Search {
     fn new(count: usize) -> Self {
-        Self { count, found: Vec::with_capacity(count + 1) }
+        Self { count, highs: vec![], candidates: vec![] }
     }
 
     fn limit(&self) -> f64 {
-        if self.found.len() < self.count { f64::INFINITY } else { self.found[self.count - 1].0 }
+        if self.highs.len() < self.count { f64::INFINITY } else { self.highs[self.count - 1] }
     }
 
-    fn offer(&mut self, distance: f64, position: usize) {
-        let before = |known: &(f64, usize)| {
-            known.0 < distance || (known.0 <= distance && known.1 < position)
-        };
-        let place = self.found.partition_point(before);
-        self.found.insert(place, (distance, position));
-        self.found.truncate(self.count);
+    fn offer(&mut self, position: usize, (low, high): (f64, f64), exact: impl Fn(usize) -> f64) {
+        if low > self.limit() {
+            return;
+        }
+        let place = self.highs.partition_point(|known| *known <= high);
+        self.highs.insert(place, high);
+        self.highs.truncate(self.count);
+        self.candidates.push((low, position));
+        let full = 4 * self.count + 32;
+        if self.candidates.len() > full {
+            let limit = self.limit();
+            self.candidates.retain(|(low, _)| *low <= limit);
+            if self.candidates.len() > full / 2 {
+                // Bounds do not tell them apart, as with duplicates.
+                self.candidates = self.settle(exact);
+                self.highs = self.candidates.iter().map(|(distance, _)| *distance).collect();
+            }
+        }
+    }
+
+    /// Returns the nearest of the candidates by their exact distances.
+    fn settle(&self, exact: impl Fn(usize) -> f64) -> Nearest {
+        let limit = self.limit();
+        let near = self.candidates.iter().filter(|(low, _)| *low <= limit);
+        let mut found: Nearest = near.map(|(_, position)| (exact(*position), *position)).collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        found.truncate(self.count);
+        found
     }
 }
 
@@ -248,18 +298,22 @@ pub(super) fn nearest(x: &Features, y: &Features, count: usize) -> Vec<Nearest> 
     let distances = Distances::new(x, y);
     let blocks = distances.fold(
         false,
-        |rows| vec![Nearest::new(count); rows.len()],
+        |rows| vec![Search::new(count); rows.len()],
         |state, tile| {
-            for (i, nearest) in tile.rows.clone().zip(state.iter_mut()) {
-                for (j, dot) in tile.row(i) {
-                    if let Some(distance) = distances.up_to((i, j), dot, nearest.limit()) {
-                        nearest.offer(distance, j);
-                    }
-                }
+            for (i, search) in tile.rows.clone().zip(state.iter_mut()) {
+                let limit = search.limit();
+                distances.scan(
+                    tile,
+                    i,
+                    |_| limit,
+                    |j, bounds| {
+                        search.offer(j, bounds, |j| distances.exact(i, j));
+                    },
+                );
             }
         },
     );
-    blocks.into_iter().flatten().collect()
+    settle(blocks.into_iter().flatten().collect(), &distances)
 }
 
 /// Returns the `count` nearest other rows for every row of a set. A row is not its own neighbour;
@@ -271,10 +325,10 @@ pub(super) fn nearest_within(x: &Features, count: usize) -> Vec<Nearest> {
     let others = x.n().saturating_sub(1);
     assert!((1..=others).contains(&count), "{count} neighbours among {others} rows");
     let distances = Distances::new(x, x);
-    // Every pair is seen once and offered to both rows; a row's finds do not depend on the order.
-    let strips: Vec<Mutex<Vec<Nearest>>> = (0..x.n())
+    // Every pair is seen once and offered to both rows.
+    let strips: Vec<Mutex<Vec<Search>>> = (0..x.n())
         .step_by(COLUMNS)
-        .map(|first| Mutex::new(vec![Nearest::new(count); COLUMNS.min(x.n() - first)]))
+        .map(|first| Mutex::new(vec![Search::new(count); COLUMNS.min(x.n() - first)]))
         .collect();
     let open = |strip: usize| strips[strip].lock().unwrap_or_else(PoisonError::into_inner);
     distances.fold(
@@ -283,29 +337,44 @@ pub(super) fn nearest_within(x: &Features, count: usize) -> Vec<Nearest> {
         |(), tile| {
             for first in tile.rows.clone().step_by(COLUMNS) {
                 let mut strip = open(first / COLUMNS);
-                for (i, nearest) in (first..tile.rows.end).zip(strip.iter_mut()) {
-                    for (j, dot) in tile.row(i).filter(|(j, _)| *j > i) {
-                        if let Some(distance) = distances.up_to((i, j), dot, nearest.limit()) {
-                            nearest.offer(distance, j);
-                        }
-                    }
+                for (i, search) in (first..tile.rows.end).zip(strip.iter_mut()) {
+                    let limit = search.limit();
+                    distances.scan(
+                        tile,
+                        i,
+                        |_| limit,
+                        |j, bounds| {
+                            if j > i {
+                                search.offer(j, bounds, |j| distances.exact(i, j));
+                            }
+                        },
+                    );
                 }
             }
-            let mut strip = open(tile.columns.start / COLUMNS);
+            let start = tile.columns.start;
+            let mut strip = open(start / COLUMNS);
+            let limits: Vec<f64> = strip.iter().map(Search::limit).collect();
             for i in tile.rows.clone() {
-                for ((j, dot), nearest) in tile.row(i).zip(strip.iter_mut()) {
-                    if j > i
-                        && let Some(distance) = distances.up_to((i, j), dot, nearest.limit())
-                    {
-                        nearest.offer(distance, i);
-                    }
-                }
+                distances.scan(
+                    tile,
+                    i,
+                    |j| limits[j - start],
+                    |j, bounds| {
+                        if j > i {
+                            strip[j - start].offer(i, bounds, |i| distances.exact(i, j));
+                        }
+                    },
+                );
             }
         },
     );
-    let take =
-        |strip: Mutex<Vec<Nearest>>| strip.into_inner().unwrap_or_else(PoisonError::into_inner);
-    strips.into_iter().flat_map(take).collect()
+    let take = |strip: Mutex<_>| strip.into_inner().unwrap_or_else(PoisonError::into_inner);
+    settle(strips.into_iter().flat_map(take).collect(), &distances)
+}
+
+fn settle(searches: Vec<Search>, distances: &Distances<'_>) -> Vec<Nearest> {
+    let settle = |(i, search): (usize, Search)| search.settle(|j| distances.exact(i, j));
+    searches.into_par_iter().enumerate().map(settle).collect()
 }
 
 #[cfg(test)]
@@ -340,10 +409,25 @@ mod tests {
                     if same { nearest_within(a, count) } else { nearest(a, b, count) }
                 });
                 for (row, (got, want)) in got.iter().zip(&want).enumerate() {
-                    assert_eq!(&got.found, want, "row {row}");
+                    assert_eq!(got, want, "row {row}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn equal_rows_are_found_in_order_and_not_hoarded() {
+        let x = Features::new(3, [0.5, -2.0, 7.0].repeat(700));
+        for threads in [1, 3] {
+            let got = on_threads(threads, || nearest_within(&x, 2));
+            assert_eq!(
+                [&got[0], &got[1], &got[699]],
+                [&[(0.0, 1), (0.0, 2)], &[(0.0, 0), (0.0, 2)], &[(0.0, 0), (0.0, 1)],]
+            );
+        }
+        let mut search = Search::new(2);
+        (0..1000).for_each(|j| search.offer(j, (0.0, 1.0), |_| 0.5));
+        assert!(search.candidates.len() < 50);
     }
 
     #[test]

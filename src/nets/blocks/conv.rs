@@ -3,8 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::{Init, Site};
-use crate::nets::kernels::{Geometry, conv2d};
+use super::{BatchNorm2d, Init, Site};
+use crate::nets::kernels::{Geometry, conv_norm_relu, conv2d};
 
 /// The shape of a [`Conv2d`].
 #[derive(Clone, Copy, Debug)]
@@ -109,5 +109,16 @@ impl Conv2d {
         let Self { stride, padding, groups, .. } = *self;
         let bias = self.bias.as_ref().map(Param::val);
         conv2d(x, self.weight.val(), bias, Geometry { stride, padding, groups })
+    }
+
+    /// Returns `relu(norm(conv(x)))` by running statistics, as one operator where there is one.
+    ///
+    /// # Panics
+    /// If the convolution has a bias.
+    pub fn forward_norm_relu(&self, x: Tensor<4>, norm: &BatchNorm2d) -> Tensor<4> {
+        assert!(self.bias.is_none(), "a norm has its own bias");
+        let Self { stride, padding, groups, .. } = *self;
+        let geometry = Geometry { stride, padding, groups };
+        conv_norm_relu(x, self.weight.val(), geometry, norm.known())
     }
 }

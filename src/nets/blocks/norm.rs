@@ -2,11 +2,11 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
-use burn::tensor::module::layer_norm;
 
 use super::{Init, Mode, Site};
 use crate::nets::kernels::{
-    Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
+    Activation, Affine, Finish, Grouping, KnownNorm, NormWeights, batch_norm, batch_norm_train,
+    group_norm, layer_norm,
 };
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, running variance unbiased.
@@ -58,6 +58,13 @@ impl BatchNorm2d {
     /// Returns the ReLU of the normalised `[n, channels, h, w]` plus a shortcut of the same shape.
     pub fn forward_add_relu(&self, x: Tensor<4>, shortcut: Tensor<4>, mode: Mode) -> Tensor<4> {
         self.run(x, mode, Finish::AddRelu(shortcut))
+    }
+
+    /// Returns the norm by running statistics.
+    pub(super) fn known(&self) -> KnownNorm {
+        let (weight, bias, epsilon) = (self.weight.val(), self.bias.val(), self.epsilon);
+        let [mean, variance] = [&self.running_mean, &self.running_var].map(|it| it.value_sync());
+        KnownNorm { mean, variance, affine: Affine { weight, bias, epsilon } }
     }
 
     fn run(&self, x: Tensor<4>, mode: Mode, finish: Finish) -> Tensor<4> {
@@ -148,7 +155,13 @@ impl LayerNorm {
 
     /// Returns the normalised `[..., features]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+        layer_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+    }
+
+    /// Returns the weights for the operators that take whole layers.
+    pub(super) fn weights(&self) -> NormWeights {
+        let Self { weight, bias, epsilon } = self;
+        NormWeights { weight: weight.val(), bias: bias.val(), epsilon: *epsilon }
     }
 }
 

@@ -193,8 +193,8 @@ mod tests {
             ("d768", d768),
         ] {
             // The wanted numbers are exact; the case says how much torch loses of them in f32,
-            // some 1e-7, and we may lose ten times that: a hundredth of the 1e-4 that torch-fidelity
-            // declares for pool3.
+            // some 1e-7, and we may lose ten times that: a hundredth of the 1e-4 that
+            // torch-fidelity declares for pool3.
             let lost = case["f32"][name].as_f64().unwrap();
             assert!(lost < 2e-6, "{name}: {lost}");
             let step = Slice::new(0, None, case["steps"][name].as_i64().unwrap() as isize);

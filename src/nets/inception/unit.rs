@@ -2,10 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::{avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
-use crate::nets::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Mode, Site};
+use crate::nets::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Site};
+use crate::nets::kernels::{Window, max_pool, mean_pool};
 
 /// What the released graph adds to a variance.
 const EPSILON: f64 = 1e-3;
@@ -19,7 +18,7 @@ pub(super) struct Unit {
 
 impl Unit {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.bn.forward_relu(self.conv.forward(x), Mode::Evaluate)
+        self.conv.forward_norm_relu(x, &self.bn)
     }
 }
 
@@ -46,7 +45,7 @@ pub(super) fn valid([inputs, outputs]: [usize; 2], stride: usize, site: &Site) -
 
 /// Returns the largest of every 3x3 pixels, every second pixel, no border.
 pub(super) fn shrink(x: Tensor<4>) -> Tensor<4> {
-    max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]))
+    max_pool(x, Window { side: 3, stride: 2, padding: 0 })
 }
 
 /// How a mixed layer looks at the 3x3 pixels around each pixel.
@@ -60,15 +59,10 @@ pub(super) enum Around {
 
 impl Around {
     pub(super) fn pool(self, x: Tensor<4>) -> Tensor<4> {
+        let window = Window { side: 3, stride: 1, padding: 1 };
         match self {
-            Self::Mean => {
-                let options = AvgPoolOptions::new([3, 3]).with_stride([1, 1]);
-                avg_pool2d(x, options.with_padding([1, 1]).with_count_include_pad(false))
-            }
-            Self::Largest => {
-                let options = MaxPoolOptions::new([3, 3]).with_stride([1, 1]);
-                max_pool2d(x, options.with_padding([1, 1]))
-            }
+            Self::Mean => mean_pool(x, window),
+            Self::Largest => max_pool(x, window),
         }
     }
 }

@@ -145,6 +145,19 @@ impl Moments {
     }
 }
 
+/// Returns mean, factor and shift of every channel, of its mean, variance, scale and shift.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn known_channels(
+    [mean, variance, weight, bias]: [&[f32]; 4],
+    epsilon: f64,
+) -> Vec<[f32; 3]> {
+    let channel = |i: usize| {
+        let scale = (1.0 / (f64::from(variance[i]) + epsilon).sqrt()) as f32;
+        [mean[i], scale * weight[i], bias[i]]
+    };
+    (0..mean.len()).map(channel).collect()
+}
+
 /// Operands are `x`, `weight`, `bias` and, if `N` is 4, `r`.
 fn train<const N: usize>(operands: Operands<N>, affine: &Affine, finish: &Finish) -> Trained {
     let [x, weight, bias] = [0, 1, 2].map(|i| operands.hosts[i].clone());

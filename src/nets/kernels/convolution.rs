@@ -79,7 +79,7 @@ fn plain(
     burn::tensor::module::conv2d(x, weight, bias, options)
 }
 
-fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
+pub(super) fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
     let [n, inputs, h, w] = x.dims();
     let [outputs, fan, kernel_h, kernel_w] = weight.dims();
     assert_eq!(fan, inputs, "a kernel over all channels");
@@ -303,33 +303,34 @@ mod tests {
         x.into_data().try_to_vec::<f32>().unwrap()
     }
 
-    /// `[n, inputs, h, w, outputs]`, kernel, stride, padding.
-    const CASES: [([usize; 5], [usize; 2], usize, [usize; 2]); 17] = [
-        ([1, 1, 1, 1, 1], [1, 1], 1, [0, 0]),
-        ([2, 3, 5, 7, 4], [3, 3], 1, [1, 1]),
-        ([3, 4, 8, 8, 5], [3, 3], 2, [1, 1]),
-        ([2, 3, 9, 11, 4], [7, 7], 2, [3, 3]),
-        ([5, 2, 6, 6, 3], [1, 1], 2, [0, 0]),
-        ([70, 2, 4, 4, 3], [3, 3], 1, [1, 1]),
-        ([2, 2, 3, 3, 2], [3, 3], 1, [0, 0]),
-        ([1, 2, 2, 5, 3], [5, 5], 1, [2, 2]),
-        ([2, 1, 33, 31, 2], [3, 3], 1, [1, 1]),
-        ([2, 3, 9, 8, 4], [1, 7], 1, [0, 3]),
-        ([2, 3, 9, 8, 4], [7, 1], 1, [3, 0]),
-        ([2, 4, 8, 8, 3], [1, 3], 1, [0, 1]),
-        ([2, 4, 8, 8, 3], [3, 1], 1, [1, 0]),
-        ([2, 2, 7, 9, 3], [3, 5], 2, [1, 2]),
-        ([2, 2, 7, 9, 3], [5, 3], 1, [0, 2]),
-        ([2, 2, 4, 3, 3], [1, 2], 1, [2, 0]),
-        ([3, 2, 9, 9, 3], [3, 3], 2, [0, 0]),
+    /// `[n, inputs, h, w, outputs]`, then height and width of the kernel, stride, and padding in
+    /// both directions.
+    const CASES: [[usize; 10]; 17] = [
+        [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+        [2, 3, 5, 7, 4, 3, 3, 1, 1, 1],
+        [3, 4, 8, 8, 5, 3, 3, 2, 1, 1],
+        [2, 3, 9, 11, 4, 7, 7, 2, 3, 3],
+        [5, 2, 6, 6, 3, 1, 1, 2, 0, 0],
+        [70, 2, 4, 4, 3, 3, 3, 1, 1, 1],
+        [2, 2, 3, 3, 2, 3, 3, 1, 0, 0],
+        [1, 2, 2, 5, 3, 5, 5, 1, 2, 2],
+        [2, 1, 33, 31, 2, 3, 3, 1, 1, 1],
+        [2, 3, 9, 8, 4, 1, 7, 1, 0, 3],
+        [2, 3, 9, 8, 4, 7, 1, 1, 3, 0],
+        [2, 4, 8, 8, 3, 1, 3, 1, 0, 1],
+        [2, 4, 8, 8, 3, 3, 1, 1, 1, 0],
+        [2, 2, 7, 9, 3, 3, 5, 2, 1, 2],
+        [2, 2, 7, 9, 3, 5, 3, 1, 0, 2],
+        [2, 2, 4, 3, 3, 1, 2, 1, 2, 0],
+        [3, 2, 9, 9, 3, 3, 3, 2, 0, 0],
     ];
 
     #[test]
     fn equals_the_plain_operator_forward_and_backward() {
         let device = Device::flex().autodiff();
         for (i, case) in CASES.into_iter().enumerate() {
-            let ([n, c, h, w, o], [kernel_h, kernel_w], stride, padding) = case;
-            let geometry = Geometry { stride, padding, groups: 1 };
+            let [n, c, h, w, o, kernel_h, kernel_w, stride, above, left] = case;
+            let geometry = Geometry { stride, padding: [above, left], groups: 1 };
             let seed = Seed::root(1).index(i as u64);
             let x = draw([n, c, h, w], seed.child("x"), &device);
             let weight = draw([o, c, kernel_h, kernel_w], seed.child("w"), &device);

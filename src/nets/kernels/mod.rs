@@ -8,20 +8,33 @@
 
 mod batch_norm;
 mod channels;
+mod conv_norm;
 mod convolution;
+mod dense;
 mod dots;
 mod flex;
+mod gelu;
 mod gemm;
 mod group_norm;
+mod layer_norm;
+mod pooling;
 mod scratch;
 mod shifts;
 mod silu;
+mod transformer;
 mod vector;
 
 #[cfg(test)]
 mod laws;
 
 pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
+pub use conv_norm::{KnownNorm, conv_norm_relu};
 pub use convolution::{Geometry, conv2d};
+pub use gelu::{Gelu, gelu};
 pub use group_norm::{Activation, Grouping, group_norm};
+pub use layer_norm::layer_norm;
+pub use pooling::{Window, max_pool, mean_pool};
 pub use silu::silu;
+pub use transformer::{
+    BranchWeights, LayerWeights, LinearWeights, NormWeights, project, transformer,
+};

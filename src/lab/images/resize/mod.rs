@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::terms::Picture;
 
-/// How a picture is brought to the square that a network of metrics sees; proportions are not kept.
-/// The name is part of the protocol: feature distances move by whole points with it.
+/// How a picture is brought to the square that a network of metrics sees; proportions are kept by
+/// `pil-8bit-crop` only. The name is part of the protocol: feature distances move by whole points with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resize {
@@ -43,6 +43,9 @@ pub enum Resize {
     /// Pillow: bicubic with antialias, rounded to grey levels after each direction.
     #[serde(rename = "pil-8bit")]
     Pil8Bit,
+    /// The same of the shorter side, and the centre of what comes out. CLIP, clean-fid's too.
+    #[serde(rename = "pil-8bit-crop")]
+    Pil8BitCrop,
 }
 
 impl Resize {
@@ -53,25 +56,32 @@ impl Resize {
             Self::TorchBilinear => "torch-bilinear",
             Self::PilBicubicF32 => "pil-bicubic-f32",
             Self::Pil8Bit => "pil-8bit",
+            Self::Pil8BitCrop => "pil-8bit-crop",
         }
     }
 
     /// Returns the picture as planes `[3, height, width]` in grey levels, 0 to 255.
     ///
     /// # Panics
-    /// If a side is 0.
+    /// If a side is 0, or a crop is to be no square.
     pub fn apply(self, picture: &Picture, width: usize, height: usize) -> Vec<f32> {
         match self {
             Self::Tf1 => resize_tf1(picture, width, height),
             Self::TorchBilinear => resize_torch(picture, width, height),
             Self::PilBicubicF32 => resize_clean_fid(picture, width, height),
-            Self::Pil8Bit => {
-                let scaled = resize(picture, width, height, Filter::Bicubic);
-                let levels = |c| scaled.rgb().iter().skip(c).step_by(3).map(|v| f32::from(*v));
-                (0..3).flat_map(levels).collect()
+            Self::Pil8Bit => planes(&resize(picture, width, height, Filter::Bicubic)),
+            Self::Pil8BitCrop => {
+                assert_eq!(width, height, "a crop is a square");
+                planes(&Fit::CropCentre.apply(picture, width, Filter::Bicubic))
             }
         }
     }
+}
+
+/// Returns the levels of a picture, channel by channel.
+fn planes(picture: &Picture) -> Vec<f32> {
+    let levels = |c| picture.rgb().iter().skip(c).step_by(3).map(|v| f32::from(*v));
+    (0..3).flat_map(levels).collect()
 }
 
 #[cfg(test)]
@@ -101,8 +111,21 @@ mod tests {
     }
 
     #[test]
+    fn a_crop_is_that_of_torchvision() {
+        let picture = busy(31, 20);
+        let want = planes(&Fit::CropCentre.apply(&picture, 14, Filter::Bicubic));
+        assert_eq!(Resize::Pil8BitCrop.apply(&picture, 14, 14), want);
+    }
+
+    #[test]
     fn names_are_those_of_files() {
-        for resize in [Resize::Tf1, Resize::TorchBilinear, Resize::PilBicubicF32, Resize::Pil8Bit] {
+        for resize in [
+            Resize::Tf1,
+            Resize::TorchBilinear,
+            Resize::PilBicubicF32,
+            Resize::Pil8Bit,
+            Resize::Pil8BitCrop,
+        ] {
             assert_eq!(serde_json::to_value(resize).unwrap(), resize.name());
         }
     }

@@ -5,14 +5,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::super::{Extractor, Features, Logits, Taps};
 use super::{Network, Preprocessing};
 use crate::nets::blocks::{Mode, Site};
+use crate::nets::clip::{Clip, ClipSpec};
+use crate::nets::dinov2::{Dinov2, Dinov2Spec, Interpolation};
 use crate::nets::inception::{Depth, Inception};
 use crate::nets::vgg::{Vgg, VggSpec};
 use crate::nets::weights::{Mismatch, State, load_state};
 use crate::terms::Picture;
 
 /// Pictures per forward pass, always: the last batch of a call is filled up, so that no kernel can
-/// choose another order of sums for it.
-const BATCH: usize = 8;
+/// choose another order of sums for it. Convolutions share pictures out to threads.
+const BATCH: usize = 16;
 
 /// Why weights are not those of a network. The text continues "failed to ...".
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,16 @@ pub enum WrongWeights {
         /// What does not fit.
         mismatch: Mismatch,
     },
+    /// Pictures of a size that the network has no positions for.
+    #[error("show `{network}` pictures of {side} x {side} pixels: it takes {takes}")]
+    Side {
+        /// The network's name.
+        network: &'static str,
+        /// The size asked for.
+        side: usize,
+        /// The sizes that would do.
+        takes: &'static str,
+    },
     /// A tensor with infinities or not-a-numbers.
     #[error("use the weights for `{network}`: `{tensor}` holds what is no finite number")]
     NotFinite {
@@ -52,6 +64,7 @@ pub struct Encoder {
     weights_hash: String,
     net: Net,
     device: Device,
+    batch: usize,
 }
 
 impl Encoder {
@@ -60,7 +73,8 @@ impl Encoder {
     ///
     /// # Errors
     /// If the weights are not those of the network: every tensor must be there by name and shape,
-    /// and no other, but for PyTorch's counts of batches (`num_batches_tracked`).
+    /// and no other, but for PyTorch's counts of batches (`num_batches_tracked`), DINOv2's mask
+    /// token and CLIP's text tower. If the network cannot take pictures of the size.
     pub fn new(
         network: Network,
         preprocessing: Preprocessing,
@@ -68,20 +82,26 @@ impl Encoder {
         weights_hash: &str,
         device: &Device,
     ) -> Result<Self, WrongWeights> {
-        let net = Net::new(network, weights, device)?;
+        let net = Net::new(network, preprocessing.side, weights, device)?;
         let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
         if let Some((tensor, _)) = weights.iter().find(|(_, array)| !finite(&array.values)) {
             let (network, tensor) = (network.name(), tensor.clone());
             return Err(WrongWeights::NotFinite { network, tensor });
         }
         let weights_hash = weights_hash.chars().take(8).collect();
-        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone() })
+        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone(), batch: BATCH })
+    }
+
+    /// The same with smaller batches, which tests with few pictures fill sooner.
+    #[cfg(test)]
+    pub(super) fn in_batches_of(self, batch: usize) -> Self {
+        Self { batch, ..self }
     }
 
     fn pass(&self, pictures: &[&Picture]) -> Pass {
         let side = self.preprocessing.side;
-        let planes = self.preprocessing.planes(pictures, BATCH);
-        let data = TensorData::new(planes, [BATCH, 3, side, side]);
+        let planes = self.preprocessing.planes(pictures, self.batch);
+        let data = TensorData::new(planes, [self.batch, 3, side, side]);
         self.net.pass(Tensor::from_data(data, &self.device))
     }
 }
@@ -94,7 +114,7 @@ impl Extractor for Encoder {
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {
         let [mut features, mut logits, mut spatial] = [(); 3].map(|()| Rows::default());
-        for part in pictures.chunks(BATCH) {
+        for part in pictures.chunks(self.batch) {
             let pass = self.pass(part);
             features.extend(Some(pass.features), part.len());
             logits.extend(pass.logits, part.len());
@@ -135,16 +155,25 @@ struct Pass {
 
 /// The networks as modules.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per encoder")]
 enum Net {
     Inception(Inception),
     InceptionAt(Depth, Inception),
     Vgg16(Vgg),
+    Dinov2(Dinov2),
+    Clip(Clip),
 }
 
 impl Net {
-    fn new(network: Network, weights: &State, device: &Device) -> Result<Self, WrongWeights> {
+    fn new(
+        network: Network,
+        side: usize,
+        weights: &State,
+        device: &Device,
+    ) -> Result<Self, WrongWeights> {
         let site = Site::blank(device);
+        if let Some(takes) = refusal(network, side) {
+            return Err(WrongWeights::Side { network: network.name(), side, takes });
+        }
         let mismatch = |mismatch| WrongWeights::Mismatch { network: network.name(), mismatch };
         let inception = || {
             if is_torchvision_inception(weights) {
@@ -152,6 +181,13 @@ impl Net {
             }
             load_state(Inception::new(&site), weights).map_err(mismatch)
         };
+        let dinov2 = |spec: Dinov2Spec| {
+            // Whatever file the weights come from: the tools that publish distances all resize
+            // position embeddings as the hub does.
+            let net = spec.load(weights, side, Interpolation::Offset, device);
+            net.map(Self::Dinov2).map_err(mismatch)
+        };
+        let clip = |spec: ClipSpec| spec.load(weights, device).map(Self::Clip).map_err(mismatch);
         Ok(match network {
             Network::Inception => Self::Inception(inception()?),
             Network::InceptionD64 => Self::InceptionAt(Depth::D64, inception()?),
@@ -161,6 +197,10 @@ impl Net {
                 let net = VggSpec::default().build(1000, &site);
                 Self::Vgg16(load_state(net, weights).map_err(mismatch)?)
             }
+            Network::Dinov2B => dinov2(Dinov2Spec::B14)?,
+            Network::Dinov2L => dinov2(Dinov2Spec::L14)?,
+            Network::ClipB32 => clip(ClipSpec::B32)?,
+            Network::ClipL14 => clip(ClipSpec::L14)?,
         })
     }
 
@@ -184,7 +224,23 @@ impl Net {
                 let logits = net.head(features.clone());
                 Pass { features, logits: Some(logits), spatial: None }
             }
+            Self::Dinov2(net) => Pass { features: net.forward(x), logits: None, spatial: None },
+            Self::Clip(net) => Pass { features: net.forward(x), logits: None, spatial: None },
         }
+    }
+}
+
+/// Returns the sizes that a network takes, if this is none of them.
+fn refusal(network: Network, side: usize) -> Option<&'static str> {
+    match network {
+        Network::Dinov2B | Network::Dinov2L => {
+            let fits = side > 0 && side.is_multiple_of(Dinov2Spec::B14.patch);
+            (!fits).then_some("multiples of 14")
+        }
+        Network::ClipB32 | Network::ClipL14 => {
+            (side != ClipSpec::B32.pixels).then_some("224 x 224")
+        }
+        _ => None,
     }
 }
 

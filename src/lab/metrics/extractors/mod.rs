@@ -37,6 +37,18 @@ pub enum Network {
     /// VGG16, second hidden layer after ReLU: 4096 features, 1000 logits. Precision and recall of
     /// the older papers.
     Vgg16,
+    /// DINOv2 ViT-B/14, class token: 768 features. torch-fidelity offers it.
+    #[serde(rename = "dinov2-b")]
+    Dinov2B,
+    /// DINOv2 ViT-L/14, class token: 1024 features. Published distances "FD DINOv2" are of these.
+    #[serde(rename = "dinov2-l")]
+    Dinov2L,
+    /// CLIP ViT-B/32, features of the picture: 512. clean-fid's and torch-fidelity's CLIP.
+    #[serde(rename = "clip-b32")]
+    ClipB32,
+    /// CLIP ViT-L/14, features of the picture: 768.
+    #[serde(rename = "clip-l14")]
+    ClipL14,
 }
 
 /// What tells the networks apart.
@@ -56,14 +68,21 @@ const CLEAN_299: Preprocessing =
 const INCEPTION_FILES: &[&str] =
     &["pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"];
 
+/// Side of the pictures that DINOv2 sees in all tools.
+const DINOV2_SIDE: usize = 224;
+
 impl Network {
     /// All networks.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Inception,
         Self::InceptionD64,
         Self::InceptionD192,
         Self::InceptionD768,
         Self::Vgg16,
+        Self::Dinov2B,
+        Self::Dinov2L,
+        Self::ClipB32,
+        Self::ClipL14,
     ];
 
     fn row(self) -> Row {
@@ -73,6 +92,30 @@ impl Network {
             distance,
             preprocessing: CLEAN_299,
             files: INCEPTION_FILES,
+        };
+        let dinov2 = |name, distance, files| Row {
+            name,
+            layer: "class-token",
+            distance,
+            // dgm-eval's, and EDM2's with `resize_mode="pil"`.
+            preprocessing: Preprocessing {
+                resize: Resize::Pil8Bit,
+                side: DINOV2_SIDE,
+                scaling: Scaling::Imagenet,
+            },
+            files,
+        };
+        let clip = |name, distance, files| Row {
+            name,
+            layer: "image-features",
+            distance,
+            // clean-fid's, and Hugging Face's for all of CLIP.
+            preprocessing: Preprocessing {
+                resize: Resize::Pil8BitCrop,
+                side: 224,
+                scaling: Scaling::Clip,
+            },
+            files,
         };
         match self {
             Self::Inception => inception("inception", "pool3", "fid"),
@@ -91,6 +134,12 @@ impl Network {
                 },
                 files: &["vgg16-397923af.pth"],
             },
+            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", &["dinov2_vitb14_pretrain.pth"]),
+            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", &["dinov2_vitl14_pretrain.pth"]),
+            Self::ClipB32 => clip("clip-b32", "fd-clip", &["clip-vit-base-patch32.safetensors"]),
+            Self::ClipL14 => {
+                clip("clip-l14", "fd-clip-l14", &["clip-vit-large-patch14.safetensors"])
+            }
         }
     }
 
