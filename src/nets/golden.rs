@@ -29,12 +29,17 @@ pub(crate) fn numbers(name: &str, count: usize) -> Vec<f32> {
 
 /// Returns the numbers of a weight, scaled so that activations keep their size.
 pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
+    weights_of_gain(name, shape, 1.0)
+}
+
+/// The same, where the variance of a matrix is `gain` over its fan-in.
+pub(crate) fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
         ("weight", 1) => (1.0, 0.25),
-        ("cls_token" | "pos_embed", _) | (_, 1) => (0.0, 0.25),
-        _ => (0.0, (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
+        ("cls_token" | "pos_embed", _) | (_, 0 | 1) => (0.0, 0.25),
+        _ => (0.0, (3.0 * gain / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
     };
     let count = shape.iter().product();
     numbers(name, count).into_iter().map(|value| offset + scale * value).collect()

@@ -4,7 +4,8 @@
 //! names and shapes of PyTorch; the families follow. Every forward pass takes its [`Mode`] as an
 //! argument, so that "evaluated" never depends on the device a tensor lives on. [`weights`] moves
 //! their numbers in and out of files; [`classifier`] is the choice among the families that name
-//! what a picture shows. [`inception`] turns pictures into features.
+//! what a picture shows. [`inception`] and [`vgg`] turn pictures
+//! into features.
 
 pub mod blocks;
 pub mod classifier;
@@ -12,6 +13,7 @@ pub mod inception;
 pub mod kernels;
 pub mod resnet;
 pub mod unet;
+pub mod vgg;
 pub mod vit;
 pub mod weights;
 

@@ -2,7 +2,7 @@
 //! back.
 //!
 //! In reading order: [`codec`] reads PNG, JPEG, WebP and BMP as Pillow does and writes PNG;
-//! [`resize`] scales exactly as Pillow's resampling and brings pictures to a square; [`augment`]
+//! [`resize`] scales exactly as Pillow's resampling and as the tools of FID; [`augment`]
 //! changes training pictures and mixes batches, always at a random address; [`range`] turns
 //! pictures into planes of numbers and back; [`sheet`] lays pictures out for the eye.
 //!
@@ -18,7 +18,9 @@ pub mod sheet;
 
 pub use codec::{DecodeError, decode, encode_png};
 pub use range::{Channels, Normalisation, from_signed, planes};
-pub use resize::{Filter, Fit, resize, resize_clean_fid, resize_f32};
+pub use resize::{
+    Filter, Fit, Resize, resize, resize_clean_fid, resize_f32, resize_tf1, resize_torch,
+};
 pub use sheet::contact_sheet;
 
 #[cfg(test)]

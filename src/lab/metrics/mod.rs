@@ -1,15 +1,21 @@
 //! From features and predictions to numbers. Pure functions, f64, one order of summation.
 //!
 //! In reading order: an [`Extractor`] turns pictures into [`Taps`]: [`Features`] and [`Logits`];
-//! [`fid`], [`kid`], [`inception_score`], [`prdc`] and [`memorisation`] measure generated pictures
-//! against real ones; [`accuracy`] and [`calibration`] measure a classifier. [`Metric`] is what an
-//! experiment file may name, [`Metric::measure`] the one match over it.
+//! [`fid`], [`fid_infinity`], [`kid`], [`inception_score`], [`prdc`], [`memorisation`] and
+//! [`authenticity`] measure generated pictures against real ones, [`per_class`] class by class;
+//! [`accuracy`] and [`calibration`] measure a classifier. [`IsProtocol`], [`PrProtocol`] and
+//! [`kid_torch_fidelity`] repeat other tools by name, with NumPy's draws ([`RandomState`]).
+//! `uncertainty` gives each score its interval, [`StatisticsFile`] and [`read_samples`] exchange
+//! files with other tools, and `signatures` knows the values of wrong set-ups. [`Metric`] is what
+//! an experiment file may name, [`Metric::measure`] the one match over it.
 //!
 //! Invariants: no number depends on the number of threads or on the batches features were
 //! extracted in; nothing is clamped, no epsilon is added, and every [`Score`](crate::terms::Score)
 //! carries its protocol.
 
 mod accuracy;
+#[cfg(test)]
+mod agreement;
 mod calibration;
 mod extractor;
 mod features;
@@ -21,10 +27,14 @@ mod measure;
 mod memorisation;
 mod moments;
 mod mt19937;
+mod npz;
 mod per_class;
 mod prdc;
 mod predictions;
+mod samples;
+mod signatures;
 mod spectrum;
+mod statistics;
 mod tiles;
 mod uncertainty;
 
@@ -48,9 +58,13 @@ pub use memorisation::{
 };
 pub use moments::{Moments, Statistics};
 pub use mt19937::RandomState;
+pub use npz::NpzError;
 pub use per_class::{ClassMetric, ClassOutcome, ClassScore, Labelled, per_class};
 pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
+pub use samples::{Samples, read_samples, visit_samples};
+pub use signatures::{Fingerprint, KnownSet, explain, suspicious_features, suspicious_predictions};
+pub use statistics::StatisticsFile;
 pub use uncertainty::{
     PrdcIntervals, authenticity_interval, fid_interval, inception_score_interval, kid_interval,
     prdc_intervals,

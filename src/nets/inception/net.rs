@@ -157,7 +157,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::nets::golden::{near, numbers, weights};
+    use crate::nets::golden::{near, numbers, weights_of_gain};
     use crate::nets::weights::{Array, State, load_state, state_of};
     use crate::testing::golden_json;
 
@@ -166,16 +166,7 @@ mod tests {
         let names = golden_json("nets/inception/names.json");
         let array = |(name, shape): (&String, &Value)| {
             let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
-            let values = match shape.len() {
-                0 => vec![7.0], // num_batches_tracked
-                1 => weights(name, &shape),
-                _ => {
-                    let fan_in = shape[1..].iter().product::<usize>() as f64;
-                    let scale = (3.0 * 2.0 / fan_in).sqrt() as f32;
-                    let count = shape.iter().product();
-                    numbers(name, count).into_iter().map(|value| scale * value).collect()
-                }
-            };
+            let values = weights_of_gain(name, &shape, 2.0);
             (name.clone(), Array { shape, values })
         };
         names.as_object().unwrap().iter().map(array).collect()
