@@ -8,11 +8,11 @@ use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
 use crate::lab::data::fingerprint;
-use crate::lab::generators::{Generator, Pixel};
+use crate::lab::generators::{Generator, Pixel, Planted};
 use crate::nets::classifier::Input;
 use crate::stages::{
     ClassifierStage, DatasetStage, EvaluateStage, GeneratorStage, Machine, MeasureStage, On,
-    SampleStage,
+    PlantedStage, SampleStage,
 };
 use crate::terms::Problems;
 
@@ -140,14 +140,34 @@ impl Builder<'_> {
 
     fn samples(&mut self, nodes: &mut Nodes) {
         let experiment = self.experiment;
-        let Generator::Pixel(pixel) = &experiment.generator else { return };
         let most = experiment.mix.values().map(|mix| mix.synthetic).fold(0.0, f64::max);
         let asked = !experiment.metrics.scores.is_empty() || experiment.report.gan_test;
         let copies = (most.ceil() as usize).max(usize::from(asked));
         if copies == 0 {
             return;
         }
-        let data = &experiment.data;
+        for &seed in &experiment.seeds {
+            let draw = self.draw(seed);
+            let drawn = (0..copies).filter_map(|copy| self.drawn(draw, copy, nodes.data)).collect();
+            nodes.samples.insert(draw, drawn);
+        }
+    }
+
+    /// Adds one copy of a draw, and the generator if it is trained; `None` for one that the program
+    /// does not have, which was refused before.
+    fn drawn(&mut self, draw: u64, copy: usize, data: NodeId) -> Option<NodeId> {
+        match &self.experiment.generator {
+            Generator::Pixel(pixel) => {
+                let generator = self.generator(pixel, data);
+                Some(self.sample(pixel, draw, copy, (data, generator)))
+            }
+            Generator::Planted(planted) => Some(self.planted(planted, draw, copy, data)),
+            Generator::Announced(_) => None,
+        }
+    }
+
+    fn generator(&mut self, pixel: &Pixel, real: NodeId) -> NodeId {
+        let data = &self.experiment.data;
         let stage = Arc::new(GeneratorStage {
             training: pixel.training.clone(),
             seed: pixel.seed,
@@ -155,14 +175,13 @@ impl Builder<'_> {
             size: data.size,
             machine: self.machine.clone(),
         });
-        let generator = self.graph.add(stage, &[("data", nodes.data)]);
-        for &seed in &experiment.seeds {
-            let draw = self.draw(seed);
-            let copies = (0..copies)
-                .map(|copy| self.sample(pixel, draw, copy, (nodes.data, generator)))
-                .collect();
-            nodes.samples.insert(draw, copies);
-        }
+        self.graph.add(stage, &[("data", real)])
+    }
+
+    fn planted(&mut self, planted: &Planted, draw: u64, copy: usize, real: NodeId) -> NodeId {
+        let data = self.experiment.data.clone();
+        let stage = PlantedStage { planted: planted.clone(), data, draw, copy };
+        self.graph.add(Arc::new(stage), &[("data", real)])
     }
 
     fn sample(&mut self, pixel: &Pixel, draw: u64, copy: usize, from: (NodeId, NodeId)) -> NodeId {

@@ -8,7 +8,9 @@ use super::node::Node;
 use super::overlay::meaning_of;
 use super::published::published;
 use crate::lab::data;
-use crate::lab::generators::Generator;
+use crate::lab::data::{Shapes, Source};
+use crate::lab::generators::{Defect, Generator, Planted};
+use crate::lab::images::Channels;
 use crate::nets::classifier::Input;
 use crate::stages::Net;
 use crate::terms::{Files, Problem, nearest};
@@ -98,6 +100,11 @@ impl Found<'_> {
                 self.problems.push(problem); // A file of the data itself.
             }
         }
+        let sides = Shapes::SIDES;
+        if matches!(data.source, Source::Shapes(_)) && !sides.contains(&data.size) {
+            let expected = format!("{} to {} pixels for shapes", sides.start(), sides.end());
+            self.tell("data.size", data.size.to_string(), expected);
+        }
     }
 
     fn generator(&mut self, experiment: &Experiment) {
@@ -111,6 +118,7 @@ impl Found<'_> {
                     self.below(source, problem);
                 }
             }
+            Generator::Planted(planted) => self.planted(planted, experiment),
             Generator::Announced(announced) => {
                 let problem = Problem::new(
                     "generator.announced",
@@ -122,6 +130,24 @@ impl Found<'_> {
                     problem.hint("write `[generator.pixel]`, or choose a profile that has it"),
                 );
             }
+        }
+    }
+
+    fn planted(&mut self, planted: &Planted, experiment: &Experiment) {
+        let data = &experiment.data;
+        let source = "generator.planted.defect";
+        let known = matches!(data.source, Source::Shapes(_));
+        match planted.defect {
+            Defect::Truth if !known => {
+                let found = "the truth about data whose law nobody knows";
+                let problem = Problem::new(source, found, "`data.source.shapes`");
+                self.below("", problem.hint("other defects are planted in any training pictures"));
+            }
+            Defect::ColourShift(_) if data.channels == Channels::Grey => {
+                let found = "shifted colours before nets that see grey levels";
+                self.tell(source, found, "`data.channels = \"rgb\"`");
+            }
+            _ => {}
         }
     }
 

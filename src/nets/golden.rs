@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::blocks::{Mode, Site};
 use super::classifier::{Classifier, ClassifierNet, Input};
-use super::weights::{load_state, state_of};
+use super::weights::{Array, State, load_state, state_of};
 use crate::terms::Seed;
 use crate::testing::{Tol, close, close_all, close_f32};
 
@@ -33,16 +33,26 @@ pub(super) fn weights(name: &str, shape: &[usize]) -> Vec<f32> {
 }
 
 /// The same, where the variance of a matrix is `gain` over its fan-in.
-pub(crate) fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
+fn weights_of_gain(name: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let part = name.rsplit('.').next().expect("a name has a last part");
     let (offset, scale) = match (part, shape.len()) {
         ("running_var", _) => (1.0, 0.5),
-        ("weight", 1) => (1.0, 0.25),
-        ("cls_token" | "pos_embed", _) | (_, 0 | 1) => (0.0, 0.25),
+        ("weight" | "gamma" | "lambda1", 1) => (1.0, 0.25),
+        ("cls_token" | "pos_embed" | "position_embeddings", _) | (_, 0 | 1) => (0.0, 0.25),
         _ => (0.0, (3.0 * gain / shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
     };
     let count = shape.iter().product();
     numbers(name, count).into_iter().map(|value| offset + scale * value).collect()
+}
+
+/// Returns the file whose tensors have these names and shapes, by the formula.
+pub(crate) fn formula_file(shapes: &Value, gain: f64) -> State {
+    let array = |(name, shape): (&String, &Value)| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let values = weights_of_gain(name, &shape, gain);
+        (name.clone(), Array { shape, values })
+    };
+    shapes.as_object().unwrap().iter().map(array).collect()
 }
 
 /// Returns the net with the weights of the formula.
@@ -55,7 +65,7 @@ pub(crate) fn filled<M: Module>(net: M) -> M {
 }
 
 /// Allowed errors, as shares of the largest number or, of a gradient, of the norm.
-struct Allowed {
+pub(super) struct Allowed {
     forward: f64,
     backward: f64,
 }
@@ -65,8 +75,13 @@ impl Allowed {
     /// is some 1e-7, and 1e-4 in gradients through many normalisations over few pixels; we sum in
     /// another order and may lose ten times that.
     fn of(case: &Value) -> Self {
-        let lost = |part| case["f32"][part].as_f64().unwrap();
-        Self { forward: 10.0 * lost("forward"), backward: 10.0 * lost("backward") }
+        let allowed = |part| Self::forward_of(&case["f32"][part]);
+        Self { forward: allowed("forward"), backward: allowed("backward") }
+    }
+
+    /// The allowed error where torch loses `lost`.
+    pub(super) fn forward_of(lost: &Value) -> f64 {
+        10.0 * lost.as_f64().unwrap()
     }
 }
 
@@ -77,10 +92,7 @@ pub(super) fn check(net: ClassifierNet, cases: &Value) {
     let shape: [usize; 4] = list(&case["input"]).map(|v| v as usize);
     let [n, channels, pixels, _] = shape;
     let classes = array(&case["logits"]).len() / n;
-    let pictures = |device: &Device| {
-        let values = numbers("pictures", n * channels * pixels * pixels);
-        Tensor::<4>::from_data(TensorData::new(values, shape), device)
-    };
+    let pictures = |device: &Device| pictures(shape, device);
     let device = Device::flex();
     let site = Site::new(Seed::root(0), &device);
     let built = filled(net.build(Input { channels, pixels }, classes, &site));
@@ -152,6 +164,17 @@ impl ModuleVisitor for Walk<'_> {
     }
 }
 
+/// Returns the pictures of a case.
+pub(super) fn pictures(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values = numbers("pictures", shape.iter().product());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Returns the file that a case describes by names and shapes, with the weights of the formula.
+pub(super) fn file_of(case: &Value) -> State {
+    formula_file(&case["shapes"], 1.0)
+}
+
 /// Returns the numbers of a tensor.
 pub(crate) fn numbers_of<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data().try_into_vec().unwrap()
@@ -172,7 +195,7 @@ fn array(value: &Value) -> Vec<f32> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
 }
 
-fn list<const N: usize>(value: &Value) -> [f64; N] {
+pub(super) fn list<const N: usize>(value: &Value) -> [f64; N] {
     let values: Vec<f64> = value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
     values.try_into().unwrap()
 }

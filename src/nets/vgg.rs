@@ -150,23 +150,11 @@ struct Silent;
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData};
-    use serde_json::Value;
 
     use super::*;
-    use crate::nets::golden::{near, numbers, weights_of_gain};
-    use crate::nets::weights::{Array, State, load_state, parameter_count};
+    use crate::nets::golden::{formula_file, near, numbers};
+    use crate::nets::weights::{load_state, parameter_count};
     use crate::testing::golden_json;
-
-    /// The file that a case describes, by the formula with gain 2.
-    fn file(case: &Value) -> State {
-        let shapes = case["shapes"].as_object().unwrap().iter();
-        let array = |(name, shape): (&String, &Value)| {
-            let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
-            let values = weights_of_gain(name, &shape, 2.0);
-            (name.clone(), Array { shape, values })
-        };
-        shapes.map(array).collect()
-    }
 
     /// The numbers of its places are those of torchvision, so are its parameters.
     #[test]
@@ -187,7 +175,7 @@ mod tests {
             let built = VggSpec { norms, width: 4 }.build(5, &Site::blank(&device));
             for pixels in [32, 224] {
                 let case = &cases[format!("{name}-{pixels}")];
-                let net = load_state(built.clone(), &file(case)).unwrap();
+                let net = load_state(built.clone(), &formula_file(&case["shapes"], 2.0)).unwrap();
                 let values = numbers("pictures", 2 * 3 * pixels * pixels);
                 let data = TensorData::new(values, [2, 3, pixels, pixels]);
                 let features = net.features(Tensor::from_data(data, &device), Mode::Evaluate);

@@ -7,12 +7,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::gelu;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{
-    Conv2d, Conv2dSpec, Init, LayerNorm, Linear, Site, attention, join_heads, split_heads,
+    Gelu, Init, LayerNorm, Linear, PatchEmbed, Site, TransformerLayer, TransformerSpec, class_token,
 };
 
 /// A size of vision transformer.
@@ -115,14 +114,20 @@ impl VitSpec {
         assert_eq!(pixels % self.patch, 0, "patches cover the picture");
         assert_eq!(features % heads, 0, "heads share the features");
         let tokens = (pixels / self.patch).pow(2) + 1;
-        let patches =
-            Conv2dSpec::same(channels, features, self.patch).stride(self.patch).padding(0);
-        let layers = site.at("blocks");
+        let layer = TransformerSpec {
+            features,
+            heads,
+            hidden: MLP_RATIO * features,
+            epsilon: EPSILON,
+            gelu: Gelu::Exact,
+            layer_scale: false,
+            init: INIT,
+        };
         Vit {
             cls_token: site.draw("cls_token", [1, 1, features], Init::Normal(1e-6)),
             pos_embed: site.draw("pos_embed", [1, tokens, features], INIT),
-            patch_embed: PatchEmbed { proj: patches.build(&site.at("patch_embed").at("proj")) },
-            blocks: (0..depth).map(|i| Layer::new(features, heads, &layers.index(i))).collect(),
+            patch_embed: PatchEmbed::new([channels, features, self.patch], true, site),
+            blocks: layer.stack(depth, &site.at("blocks")),
             norm: LayerNorm::new(features, EPSILON, &site.at("norm")),
             head: Linear::with_init(features, classes, INIT, &site.at("head")),
         }
@@ -144,7 +149,7 @@ pub struct Vit {
     cls_token: Param<Tensor<3>>, // [1, 1, d]
     pos_embed: Param<Tensor<3>>, // [1, t, d]
     patch_embed: PatchEmbed,
-    blocks: Vec<Layer>,
+    blocks: Vec<TransformerLayer>,
     norm: LayerNorm,
     /// Features to logits.
     pub head: Linear,
@@ -158,88 +163,14 @@ impl Vit {
 
     /// Returns the normalised class token, `[n, d]`.
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
-        let patches = self.patch_embed.proj.forward(x); // [n, d, h', w']
-        let [n, d, h, w] = patches.dims();
-        let patches = patches.reshape([n, d, h * w]).swap_dims(1, 2); // [n, t - 1, d]
-        let class = self.cls_token.val().expand([n, 1, d]);
-        let mut x = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
-        for layer in &self.blocks {
-            x = layer.forward(x);
-        }
-        self.norm.forward(x.narrow(1, 0, 1).reshape([n, d]))
+        let x = self.patch_embed.tokens(x, &self.cls_token, &self.pos_embed);
+        let x = TransformerLayer::run(&self.blocks, x);
+        self.norm.forward(class_token(x))
     }
 
     /// Returns the number of features, `d`.
     pub fn feature_width(&self) -> usize {
         self.head.weight.dims()[1]
-    }
-}
-
-/// A linear map of each patch.
-#[derive(Module, Debug)]
-struct PatchEmbed {
-    proj: Conv2d,
-}
-
-/// `x' = x + attn(norm1(x))`, `x'' = x' + mlp(norm2(x'))` (Eq. 2 and 3).
-#[derive(Module, Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    attn: SelfAttention,
-    norm2: LayerNorm,
-    mlp: Mlp,
-}
-
-impl Layer {
-    fn new(features: usize, heads: usize, site: &Site) -> Self {
-        let (attn, mlp) = (site.at("attn"), site.at("mlp"));
-        let linear = |inputs, outputs, site: Site| Linear::with_init(inputs, outputs, INIT, &site);
-        Self {
-            norm1: LayerNorm::new(features, EPSILON, &site.at("norm1")),
-            attn: SelfAttention {
-                qkv: linear(features, 3 * features, attn.at("qkv")),
-                proj: linear(features, features, attn.at("proj")),
-                heads,
-            },
-            norm2: LayerNorm::new(features, EPSILON, &site.at("norm2")),
-            mlp: Mlp {
-                fc1: linear(features, MLP_RATIO * features, mlp.at("fc1")),
-                fc2: linear(MLP_RATIO * features, features, mlp.at("fc2")),
-            },
-        }
-    }
-
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.norm1.forward(x));
-        x.clone() + self.mlp.forward(self.norm2.forward(x))
-    }
-}
-
-#[derive(Module, Debug)]
-struct SelfAttention {
-    qkv: Linear,
-    proj: Linear,
-    heads: usize,
-}
-
-impl SelfAttention {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let parts = self.qkv.forward(x).chunk(3, 2).into_iter();
-        let parts: Vec<_> = parts.map(|part| split_heads(part, self.heads)).collect();
-        let [q, k, v] = parts.try_into().expect("three parts of three times the features");
-        self.proj.forward(join_heads(attention(q, k, v)))
-    }
-}
-
-#[derive(Module, Debug)]
-struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
-}
-
-impl Mlp {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(gelu(self.fc1.forward(x)))
     }
 }
 

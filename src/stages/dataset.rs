@@ -96,6 +96,7 @@ impl Stage for DatasetStage {
         let mut data = serde_json::to_value(&self.data).expect("a spec is plain data");
         // The fingerprint stands for the files, wherever they lie; channels are the nets' affair.
         data["source"] = self.data.source.without_paths();
+        data["subset"].as_object_mut().expect("a struct is an object").remove("list");
         data.as_object_mut().expect("a struct is an object").remove("channels");
         json!({"data": data, "content": self.fingerprint})
     }

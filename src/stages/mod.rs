@@ -1,8 +1,8 @@
 //! Where science meets machinery: one file is one stage, its spec, its inputs and its run.
 //!
 //! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
-//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones, [`ClassifierStage`]
-//! learns from a mix, [`EvaluateStage`] tests it, [`MeasureStage`] measures the synthetic pictures.
+//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones ([`PlantedStage`] draws
+//! them without a generator), [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests it, [`MeasureStage`] measures the synthetic pictures.
 //! A stage holds no formula and reads no TOML. What a stage leaves is in files that their owners
 //! name as constants.
 
@@ -13,7 +13,9 @@ mod generator;
 mod keeper;
 mod measure;
 mod packed;
+mod planted;
 mod sample;
+mod shards;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,9 @@ pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;
 pub use measure::{MeasureStage, Measurement};
 pub use packed::{PackedError, pack, unpack};
-pub use sample::{SampleStage, Sampled, drawn_files};
+pub use planted::PlantedStage;
+pub use sample::SampleStage;
+pub use shards::{Sampled, drawn_files};
 
 use burn::tensor::Device;
 use serde::Serialize;
@@ -47,8 +51,8 @@ fn real(inputs: &Inputs, part: &str) -> Result<Dataset, Failure> {
 /// Reads all synthetic pictures among the inputs, in the order of the inputs' names.
 fn synthetic(inputs: &Inputs) -> Result<Option<Dataset>, Failure> {
     let mut all: Option<Dataset> = None;
-    for (_, entry) in inputs.iter().filter(|(name, _)| name.starts_with(sample::INPUT)) {
-        let part = sample::pictures(entry)?;
+    for (_, entry) in inputs.iter().filter(|(name, _)| name.starts_with(shards::INPUT)) {
+        let part = shards::pictures(entry)?;
         all = Some(match all {
             None => part,
             Some(held) => held.concat(&part).map_err(Failure::other)?,

@@ -287,7 +287,7 @@ fn copies_are_nested_and_draws_differ() {
         let inputs = chain.inputs(&store, chain.sample);
         graph.node(id).stage().run(&inputs, &bench, &Context::silent()).unwrap();
         let origin = graph.node(id).origin().clone();
-        sample::pictures(&store.commit(bench, origin).unwrap()).unwrap()
+        shards::pictures(&store.commit(bench, origin).unwrap()).unwrap()
     };
     let (first, second, other) = (drawn(0, 0), drawn(0, 1), drawn(1, 0));
     assert_eq!(first.examples[0].id, "draw-0/0/000000");

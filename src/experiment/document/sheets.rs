@@ -1,6 +1,7 @@
 //! Which sample pictures are shown.
 
 use super::results::entry;
+use super::tables::spoken;
 use crate::engine::{Failure, Store};
 use crate::experiment::build::Built;
 use crate::report::Sheet;
@@ -19,7 +20,7 @@ pub(super) fn sheets(built: &Built, store: &Store) -> Result<Vec<Sheet>, Failure
             continue;
         };
         let axes: Vec<String> =
-            cell.axes.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            cell.axes.iter().map(|(key, value)| format!("{key} = {}", spoken(value))).collect();
         let (name, at) = match axes.is_empty() {
             true => ("synthetic".to_owned(), String::new()),
             false => (format!("synthetic-{}", i + 1), format!(" at {}", axes.join(", "))),

@@ -29,7 +29,23 @@ pub(super) fn tables(results: &[Results]) -> Vec<Table> {
 
 /// Returns the values of the swept keys as labels.
 fn axis_labels(results: &Results) -> Vec<String> {
-    results.cell.axes.iter().map(|(_, value)| value.to_string()).collect()
+    results.cell.axes.iter().map(|(_, value)| spoken(value)).collect()
+}
+
+/// Returns a swept value as a reader would say it: `4.5`, `copies`, `blur, radius 2`.
+pub(super) fn spoken(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(word) => word.clone(),
+        serde_json::Value::Object(keys) => {
+            let part = |(key, value): (&String, &serde_json::Value)| match value {
+                serde_json::Value::Object(inner) if inner.is_empty() => key.clone(),
+                serde_json::Value::Object(_) => format!("{key}, {}", spoken(value)),
+                _ => format!("{key} {}", spoken(value)),
+            };
+            keys.iter().map(part).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn axis_names(results: &Results) -> Vec<String> {
@@ -203,7 +219,7 @@ pub(super) fn summary(results: &[Results]) -> Vec<String> {
 fn summary_of(results: &Results) -> Vec<String> {
     let report = &results.cell.experiment.report;
     let axes: Vec<String> =
-        results.cell.axes.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        results.cell.axes.iter().map(|(key, value)| format!("{key} = {}", spoken(value))).collect();
     let lead = if axes.is_empty() { String::new() } else { format!("{}: ", axes.join(", ")) };
     report
         .rows

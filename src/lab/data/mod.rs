@@ -15,12 +15,14 @@
 mod dataset;
 mod hugging_face;
 mod listing;
+mod long_tail;
 mod mismatch;
 mod rows;
 mod shards;
 mod source;
 mod split;
 mod subset;
+mod training_list;
 
 pub use dataset::{Dataset, Example, Origin};
 pub use mismatch::ClassMismatch;

@@ -23,9 +23,12 @@ fn ranked(roll: &[(&str, ClassId)], seed: Seed) -> Vec<Vec<usize>> {
     classes.into_iter().map(positions).collect()
 }
 
-fn front(ranked: Vec<Vec<usize>>, count: impl Fn(usize) -> usize) -> Vec<usize> {
-    let take = |class: Vec<usize>| class[..count(class.len()).min(class.len())].to_vec();
-    let mut positions: Vec<usize> = ranked.into_iter().flat_map(take).collect();
+/// Returns the front of each class: `count` says how many, by class and size.
+fn front(ranked: Vec<Vec<usize>>, count: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+    let take = |(class, ranked): (usize, Vec<usize>)| {
+        ranked[..count(class, ranked.len()).min(ranked.len())].to_vec()
+    };
+    let mut positions: Vec<usize> = ranked.into_iter().enumerate().flat_map(take).collect();
     positions.sort_unstable();
     positions
 }
@@ -49,14 +52,23 @@ pub fn held_out(roll: &[(&str, ClassId)], share: f64, seed: Seed) -> Vec<usize> 
     if share == 0.0 {
         return Vec::new();
     }
-    let count = |n: usize| ((share * n as f64).round() as usize).max(1).min(n.saturating_sub(1));
+    let count = |_, n: usize| ((share * n as f64).round() as usize).max(1).min(n.saturating_sub(1));
     front(ranked(roll, seed), count)
 }
 
 /// Returns the positions of `per_class` examples of each class (all of a class that has fewer),
 /// ascending.
 pub fn few(roll: &[(&str, ClassId)], per_class: usize, seed: Seed) -> Vec<usize> {
-    front(ranked(roll, seed), |_| per_class)
+    front(ranked(roll, seed), |_, _| per_class)
+}
+
+/// Returns the positions of so many examples of each class (all of a class that has fewer),
+/// ascending.
+///
+/// # Panics
+/// If a class has no count.
+pub(super) fn counted(roll: &[(&str, ClassId)], counts: &[usize], seed: Seed) -> Vec<usize> {
+    front(ranked(roll, seed), |class, _| counts[class])
 }
 
 /// Returns the positions of a share of each class, rounded, ascending; 0 keeps none, 1 all.
@@ -65,7 +77,7 @@ pub fn few(roll: &[(&str, ClassId)], per_class: usize, seed: Seed) -> Vec<usize>
 /// If the share is not in [0, 1].
 pub fn share_of(roll: &[(&str, ClassId)], share: f64, seed: Seed) -> Vec<usize> {
     assert!((0.0..=1.0).contains(&share), "a share lies in [0, 1]");
-    front(ranked(roll, seed), |n| (share * n as f64).round() as usize)
+    front(ranked(roll, seed), |_, n| (share * n as f64).round() as usize)
 }
 
 #[cfg(test)]

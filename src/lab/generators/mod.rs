@@ -7,6 +7,7 @@
 //! differ by one, because products round differently at another batch size).
 
 mod pixel;
+mod planted;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::terms::{ClassId, Picture, Seed};
 
 pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
+pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, PlantedArtist};
 
 /// What draws the synthetic pictures.
 #[expect(clippy::large_enum_variant, reason = "an experiment holds one of them")]
@@ -22,6 +24,8 @@ pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
 pub enum Generator {
     /// A class-conditional diffusion model on pixels, trained here on the real training pictures.
     Pixel(Pixel),
+    /// Pictures with a planted defect, to test the harness itself; nothing is trained.
+    Planted(Planted),
     /// A generator of a paper that this program cannot run yet; `plan` refuses it.
     Announced(Announced),
 }
@@ -47,6 +51,8 @@ pub struct Order {
     pub class: ClassId,
     /// Where its randomness lies.
     pub seed: Seed,
+    /// Its number among the pictures of its class, from 0.
+    pub number: u64,
 }
 
 /// Draws pictures to order.

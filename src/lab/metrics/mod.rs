@@ -1,6 +1,7 @@
 //! From features and predictions to numbers. Pure functions, f64, one order of summation.
 //!
 //! In reading order: an [`Extractor`] turns pictures into [`Taps`]: [`Features`] and [`Logits`];
+//! [`extractors`] are those that numbers are published with.
 //! [`fid`], [`fid_infinity`], [`kid`], [`inception_score`], [`prdc`], [`memorisation`] and
 //! [`authenticity`] measure generated pictures against real ones, [`per_class`] class by class;
 //! [`accuracy`] and [`calibration`] measure a classifier. [`IsProtocol`], [`PrProtocol`] and
@@ -18,6 +19,7 @@ mod accuracy;
 mod agreement;
 mod calibration;
 mod extractor;
+pub mod extractors;
 mod features;
 mod fid_infinity;
 mod frechet;

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::{Init, Site};
+use crate::nets::kernels::{LinearWeights, project};
 
 /// `y = x W^T + b`, as `torch.nn.Linear`.
 #[derive(Module, Debug)]
@@ -34,6 +35,25 @@ impl Linear {
         Self {
             weight: site.draw("weight", [outputs, inputs], init),
             bias: Some(site.draw("bias", [outputs], Init::Constant(0.0))),
+        }
+    }
+
+    /// Returns the weights for the operators that take whole layers.
+    ///
+    /// # Panics
+    /// If there is no bias.
+    pub(super) fn weights(&self) -> LinearWeights {
+        let bias = self.bias.as_ref().expect("the maps of a transformer's layer have a bias");
+        LinearWeights { weight: self.weight.val(), bias: bias.val() }
+    }
+
+    /// Returns `[n, outputs]` for `[n, inputs]`, each row by a product of its own where no graph
+    /// records it: then a row's numbers do not depend on the rows beside it.
+    pub fn forward_rows(&self, x: Tensor<2>) -> Tensor<2> {
+        match (project(&x, &self.weight.val()), &self.bias) {
+            (Some(product), Some(bias)) => product + bias.val().unsqueeze(),
+            (Some(product), None) => product,
+            (None, _) => self.forward(x),
         }
     }
 

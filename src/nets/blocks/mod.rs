@@ -12,14 +12,16 @@ mod embedding;
 mod init;
 mod linear;
 mod norm;
+mod transformer;
 
-pub use super::kernels::silu;
+pub use super::kernels::{Gelu, silu};
 pub use attention::{attention, join_heads, split_heads};
 pub use conv::{Conv2d, Conv2dSpec};
 pub use embedding::Embedding;
 pub use init::{Init, Site};
 pub use linear::Linear;
 pub use norm::{BatchNorm2d, GroupNorm, LayerNorm};
+pub use transformer::{PatchEmbed, TransformerLayer, TransformerSpec, class_token};
 
 /// What a forward pass is for: it decides batch statistics and dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

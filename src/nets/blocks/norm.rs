@@ -2,11 +2,11 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
-use burn::tensor::module::layer_norm;
 
 use super::{Init, Mode, Site};
 use crate::nets::kernels::{
-    Activation, Affine, Finish, Grouping, batch_norm, batch_norm_train, group_norm,
+    Activation, Affine, Finish, Grouping, NormWeights, batch_norm, batch_norm_train, group_norm,
+    layer_norm,
 };
 
 /// Batch normalisation, as `torch.nn.BatchNorm2d`: momentum 0.1, running variance unbiased.
@@ -148,7 +148,13 @@ impl LayerNorm {
 
     /// Returns the normalised `[..., features]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+        layer_norm(x, self.weight.val(), self.bias.val(), self.epsilon)
+    }
+
+    /// Returns the weights for the operators that take whole layers.
+    pub(super) fn weights(&self) -> NormWeights {
+        let Self { weight, bias, epsilon } = self;
+        NormWeights { weight: weight.val(), bias: bias.val(), epsilon: *epsilon }
     }
 }
 

@@ -154,23 +154,11 @@ fn means(maps: Tensor<4>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, Slice, TensorData};
-    use serde_json::Value;
 
     use super::*;
-    use crate::nets::golden::{near, numbers, weights_of_gain};
-    use crate::nets::weights::{Array, State, load_state, state_of};
+    use crate::nets::golden::{formula_file, near, numbers};
+    use crate::nets::weights::{load_state, state_of};
     use crate::testing::golden_json;
-
-    /// The state dict of torchvision's module with 1008 classes, by the formula with gain 2.
-    fn file() -> State {
-        let names = golden_json("nets/inception/names.json");
-        let array = |(name, shape): (&String, &Value)| {
-            let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
-            let values = weights_of_gain(name, &shape, 2.0);
-            (name.clone(), Array { shape, values })
-        };
-        names.as_object().unwrap().iter().map(array).collect()
-    }
 
     fn pictures() -> Tensor<4> {
         let squares = numbers("pictures", 2 * 3 * 13 * 13);
@@ -185,8 +173,8 @@ mod tests {
 
     #[test]
     fn agrees_with_torch_fidelity_and_pytorch_fid() {
-        let net = load_state(Inception::new(&Site::blank(&Device::flex())), &file()).unwrap();
-        let mut wanted = file();
+        let mut wanted = formula_file(&golden_json("nets/inception/names.json"), 2.0);
+        let net = load_state(Inception::new(&Site::blank(&Device::flex())), &wanted).unwrap();
         wanted.retain(|name, _| !name.ends_with("num_batches_tracked"));
         assert_eq!(state_of(&net), wanted);
 

@@ -9,13 +9,17 @@
 mod batch_norm;
 mod channels;
 mod convolution;
+mod dense;
 mod dots;
 mod flex;
+mod gelu;
 mod gemm;
 mod group_norm;
+mod layer_norm;
 mod scratch;
 mod shifts;
 mod silu;
+mod transformer;
 mod vector;
 
 #[cfg(test)]
@@ -23,5 +27,10 @@ mod laws;
 
 pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
 pub use convolution::{Geometry, conv2d};
+pub use gelu::{Gelu, gelu};
 pub use group_norm::{Activation, Grouping, group_norm};
+pub use layer_norm::layer_norm;
 pub use silu::silu;
+pub use transformer::{
+    BranchWeights, LayerWeights, LinearWeights, NormWeights, project, transformer,
+};

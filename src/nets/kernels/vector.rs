@@ -9,9 +9,9 @@ pub(super) const LANES: usize = 16;
 
 /// Defines a function that runs an `#[inline(always)]` loop as compiled for this processor.
 macro_rules! vectorised {
-    ($(#[$doc:meta])* $name:ident = $body:path, ($($arg:ident: $kind:ty),*) $(-> $out:ty)?) => {
+    ($(#[$doc:meta])* $seen:vis $name:ident = $body:path, ($($arg:ident: $kind:ty),*) $(-> $out:ty)?) => {
         $(#[$doc])*
-        fn $name($($arg: $kind),*) $(-> $out)? {
+        $seen fn $name($($arg: $kind),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

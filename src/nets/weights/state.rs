@@ -39,8 +39,8 @@ pub fn state_of<M: Module>(module: &M) -> State {
 
 /// Returns the number of trainable numbers of a net; running statistics are not counted.
 pub fn parameter_count<M: Module>(module: &M) -> usize {
-    let outline = Outline::of(module);
-    let trained = outline.shapes.iter().filter(|(name, _)| !STATISTICS.contains(&last(name)));
+    let outline = outline_of(module);
+    let trained = outline.iter().filter(|(name, _)| !STATISTICS.contains(&last(name)));
     trained.map(|(_, shape)| shape.iter().product::<usize>()).sum()
 }
 
@@ -51,15 +51,15 @@ pub fn parameter_count<M: Module>(module: &M) -> usize {
 /// If the names and shapes in `state` are not exactly those of the net. PyTorch's count of seen
 /// batches is passed over.
 pub fn load_state<M: Module>(module: M, state: &State) -> Result<M, Mismatch> {
-    let outline = Outline::of(&module);
-    let mismatch = Mismatch::between(&outline.shapes, state);
+    let survey = Survey::of(&module);
+    let mismatch = Mismatch::between(&survey.shapes, state);
     if !mismatch.is_empty() {
         return Err(mismatch);
     }
     // Clones of a net share their running statistics; `valid` gives this one its own, so that
     // loading does not reach into the others.
     let loaded = module.valid().map(&mut Writer { path: Path::default(), state });
-    Ok(if outline.tracked { loaded.train() } else { loaded })
+    Ok(if survey.tracked { loaded.train() } else { loaded })
 }
 
 /// How a state differs from what a net needs.
@@ -85,7 +85,7 @@ pub struct WrongShape {
 }
 
 impl Mismatch {
-    fn between(net: &BTreeMap<String, Vec<usize>>, state: &State) -> Self {
+    pub(super) fn between(net: &Outline, state: &State) -> Self {
         let wanted = |name: &&String| !IGNORED.contains(&last(name));
         Self {
             missing: net.keys().filter(|name| !state.contains_key(*name)).cloned().collect(),
@@ -109,7 +109,7 @@ impl Mismatch {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unused.is_empty() && self.shapes.is_empty()
     }
 }
@@ -175,23 +175,31 @@ impl Path {
     }
 }
 
+/// Names and shapes.
+pub(super) type Outline = BTreeMap<String, Vec<usize>>;
+
+/// Returns the names and shapes of a net.
+pub(super) fn outline_of<M: Module>(module: &M) -> Outline {
+    Survey::of(module).shapes
+}
+
 /// The names and shapes of a net, and whether any of it tracks gradients.
 #[derive(Default)]
-struct Outline {
+struct Survey {
     path: Path,
-    shapes: BTreeMap<String, Vec<usize>>,
+    shapes: Outline,
     tracked: bool,
 }
 
-impl Outline {
+impl Survey {
     fn of<M: Module>(module: &M) -> Self {
-        let mut outline = Self::default();
-        module.visit(&mut outline);
-        outline
+        let mut survey = Self::default();
+        module.visit(&mut survey);
+        survey
     }
 }
 
-impl ModuleVisitor for Outline {
+impl ModuleVisitor for Survey {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }

@@ -10,6 +10,7 @@ import platform
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 
 def numbers(name, shape):
@@ -35,12 +36,19 @@ def law(name, shape, gain=1.0):
     part = name.rsplit(".", 1)[-1]
     if part == "running_var":
         return 1.0, 0.5
-    if len(shape) == 1 and part == "weight":
+    if len(shape) == 1 and part in ("weight", "gamma", "lambda1"):
         return 1.0, 0.25
-    if len(shape) == 1 or part in ("cls_token", "pos_embed"):
+    if len(shape) == 1 or part in ("cls_token", "pos_embed", "position_embeddings"):
         return 0.0, 0.25
     fan_in = int(np.prod(shape[1:]))
     return 0.0, float(np.float32((3.0 * gain / fan_in) ** 0.5))  # Variance gain / fan_in.
+
+
+def weight(name, shape, gain=1.0):
+    """Returns the numbers of the weight `name`."""
+    offset, scale = law(name, tuple(shape), gain)
+    filled = np.float32(offset) + np.float32(scale) * numbers(name, tuple(shape))
+    return filled.to(torch.float32)
 
 
 def fill(net, gain=1.0):
@@ -48,11 +56,30 @@ def fill(net, gain=1.0):
     state = net.state_dict()
     for name, tensor in state.items():
         if tensor.is_floating_point():
-            offset, scale = law(name, tuple(tensor.shape), gain)
-            filled = np.float32(offset) + np.float32(scale) * numbers(name, tuple(tensor.shape))
-            state[name] = filled.to(torch.float32)
+            state[name] = weight(name, tensor.shape, gain)
     net.load_state_dict(state)
     return net
+
+
+def reload(net, folder):
+    """Saves a net of transformers, replaces the numbers in the file by those of the formula, and loads
+    it again. Returns the net and the shapes in the file by the names they have there."""
+    net.save_pretrained(folder)
+    path = pathlib.Path(folder) / "model.safetensors"
+    shapes = {name: list(tensor.shape) for name, tensor in load_file(path).items()}
+    state = {name: weight(name, shape) for name, shape in shapes.items()}
+    save_file(state, path, metadata={"format": "pt"})
+    loaded, report = type(net).from_pretrained(folder, output_loading_info=True)
+    assert not any(report[part] for part in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    return loaded.eval(), shapes
+
+
+def forward(net, x):
+    """Returns the output in f64, and torch's own error in f32 as a share of the largest number."""
+    with torch.no_grad():
+        exact = net.double()(x.double())
+        rounded = net.float()(x)
+    return {"output": listed(exact), "f32": loss(exact, rounded)}
 
 
 def measure(net, features, x, train):

@@ -389,7 +389,7 @@ mod tests {
              hint: add pictures, or name the others in `subset.classes`"
         );
         // A class that is not asked for may be empty.
-        let only_a = Subset { classes: vec!["a".to_owned()], per_class: None };
+        let only_a = Subset { classes: vec!["a".to_owned()], per_class: None, ..Subset::default() };
         assert_eq!(list(&part(), &only_a, &files).unwrap().entries.len(), 1);
     }
 

@@ -10,10 +10,12 @@ mod digits;
 mod folder;
 mod parquet;
 mod reader;
+mod shapes;
 
 pub use digits::Digits;
 pub use folder::Folder;
 pub use parquet::Parquet;
+pub use shapes::{Background, ClassBy, Colour, Law, Position, Scene, Shape, Shapes, Size, Texture};
 
 use super::dataset::Dataset;
 use super::subset::Subset;
@@ -29,6 +31,8 @@ pub enum Source {
     Folder(Folder),
     /// Parquet files in the Hugging Face image layout.
     Parquet(Parquet),
+    /// Pictures that the program draws, with known truth.
+    Shapes(Shapes),
 }
 
 /// Goes on with the reader of a source, whichever it is: the one `match` of the family.
@@ -38,6 +42,7 @@ macro_rules! of {
             Source::Digits($reader) => $go_on,
             Source::Folder($reader) => $go_on,
             Source::Parquet($reader) => $go_on,
+            Source::Shapes($reader) => $go_on,
         }
     };
 }
@@ -102,6 +107,8 @@ pub(super) enum Content<'a> {
     File(&'a [u8]),
     /// Its pixels.
     Pixels(Picture),
+    /// What draws it at any side in pixels.
+    Drawn(&'a dyn Fn(usize) -> Picture),
 }
 
 impl Codec<'_> {
@@ -110,12 +117,15 @@ impl Codec<'_> {
         match content {
             Content::File(bytes) => (self.decode)(bytes).map(self.fit),
             Content::Pixels(picture) => Ok((self.fit)(picture)),
+            // The size of the experiment is what a pixel is fitted to.
+            Content::Drawn(draw) => Ok(draw((self.fit)(Picture::filled(1, 1, [0; 3])).width())),
         }
     }
 }
 
-/// Loads the data: lists them, keeps the classes of the subset, holds out validation pictures where
-/// the source has none, keeps `per-class` training pictures, and decodes what is left. The classes
+/// Loads the data: lists them, keeps or merges the classes of the subset and the training pictures
+/// of its list, holds out validation pictures where the source has none, keeps as many training
+/// pictures of each class as the subset says, and decodes what is left. The classes
 /// of the three parts are the same list. Randomness is at `seed / "validation"` and `seed /
 /// "subset"`. The source has passed [`check`].
 ///
@@ -145,7 +155,8 @@ pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
 /// # Errors
 /// If a folder or file is missing or cannot be read.
 pub fn fingerprint(source: &Source, subset: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-    of!(source, reader => reader::Reader::fingerprint(reader, subset, files))
+    let bytes = of!(source, reader => reader::Reader::fingerprint(reader, subset, files))?;
+    subset.with_list(bytes, files)
 }
 
 #[cfg(test)]
@@ -195,7 +206,11 @@ mod tests {
 
     #[test]
     fn digits_load_with_fit_and_subset() {
-        let subset = Subset { classes: vec!["3".into(), "8".into()], per_class: Some(10) };
+        let subset = Subset {
+            classes: vec!["3".into(), "8".into()],
+            per_class: Some(10),
+            ..Subset::default()
+        };
         let twice = |p: Picture| Picture::filled(16, 16, p.pixel(4, 4));
         let codec = Codec { decode: CODEC.decode, fit: &twice };
         let nothing = MemoryFiles::default();
@@ -247,7 +262,8 @@ mod tests {
              folder.test: `d/tset` does not exist, expected a folder with one folder per class\n\
              hint: did you mean `d/test`?"
         );
-        let subset = Subset { classes: vec!["cta".to_owned()], per_class: None };
+        let subset =
+            Subset { classes: vec!["cta".to_owned()], per_class: None, ..Subset::default() };
         assert_eq!(
             text(&folder("d/train", "d/test"), &subset),
             "subset.classes: class `cta`, expected a class of `folder.train`\n\
@@ -271,10 +287,11 @@ mod tests {
         let loaded = load(&source, &Subset::default(), Seed::root(0), &files, CODEC);
         assert_eq!(loaded.unwrap_err().to_string(), want);
         let common = ["cat", "dog", "eel"].map(str::to_owned).to_vec();
-        let subset = Subset { classes: common, per_class: None };
+        let subset = Subset { classes: common, per_class: None, ..Subset::default() };
         assert_eq!(check(&source, &subset, &files), Problems::default());
         // A class that the test data lack is named as such.
-        let subset = Subset { classes: vec!["cow".to_owned()], per_class: None };
+        let subset =
+            Subset { classes: vec!["cow".to_owned()], per_class: None, ..Subset::default() };
         let text = check(&source, &subset, &files).to_string();
         assert!(text.contains("class `cow`, expected a class of `folder.train`"), "{text}");
     }
@@ -327,8 +344,11 @@ mod tests {
         let all = Subset::default();
         let good = parquet("split", "split");
         assert_eq!(check(&good, &all, &Disk), Problems::default());
-        let subset =
-            Subset { classes: vec!["eel".to_owned(), "cat".to_owned()], per_class: Some(1) };
+        let subset = Subset {
+            classes: vec!["eel".to_owned(), "cat".to_owned()],
+            per_class: Some(1),
+            ..Subset::default()
+        };
         assert_eq!(check(&good, &subset, &Disk), Problems::default());
         let splits = load(&good, &subset, Seed::root(0), &Disk, IMAGES).unwrap();
         assert_eq!(splits.test.classes, ClassNames::new(["cat", "eel"]));
@@ -355,7 +375,11 @@ mod tests {
         let path = |part: &str| root.join(part).to_string_lossy().into_owned();
         let source = folder(&path("train"), &path("val"));
         assert_eq!(check(&source, &Subset::default(), &Disk), Problems::default());
-        let subset = Subset { classes: vec!["n03888257".to_owned()], per_class: Some(20) };
+        let subset = Subset {
+            classes: vec!["n03888257".to_owned()],
+            per_class: Some(20),
+            ..Subset::default()
+        };
         let splits = load(&source, &subset, Seed::root(0), &Disk, IMAGES);
         let splits = splits.unwrap();
         assert_eq!((splits.train.len(), splits.val.len(), splits.test.len()), (20, 96, 390));

@@ -98,6 +98,7 @@ pub(super) fn check<R: Reader>(reader: &R, subset: &Subset, files: &dyn Files) -
     }
     let result = reader.check(subset, files).and_then(|classes| same_classes(&classes, R::KIND));
     problems.0.extend(result.err().unwrap_or_default().0);
+    problems.0.extend(subset.check_list(files).0);
     problems
 }
 
@@ -110,7 +111,7 @@ pub(super) fn settled<R: Reader>(
 ) -> Result<[Listing<R::Place>; 3], Problems> {
     let parts = keyed(R::KIND, reader.list(subset, files)?).map(|(key, listing)| {
         let kept = subset.kept_in(&listing.classes, &key)?;
-        Ok(listing.narrow(&kept))
+        Ok(subset.merged(listing.narrow(&kept)))
     })?;
     let classes = Parts {
         train: parts.train.classes.clone(),
@@ -118,6 +119,7 @@ pub(super) fn settled<R: Reader>(
         test: parts.test.classes.clone(),
     };
     same_classes(&classes, R::KIND)?;
+    let parts = Parts { train: subset.listed(parts.train, files)?, ..parts };
     let (val, train) = match parts.val {
         Some(val) => (val, parts.train),
         None => {

@@ -111,7 +111,10 @@ mod tests {
     }
 
     fn orders(n: u64) -> Vec<Order> {
-        let order = |i| Order { class: ClassId(i as u32 % 3), seed: Seed::root(7).index(i) };
+        let order = |i| {
+            let (class, seed) = (ClassId(i as u32 % 3), Seed::root(7).index(i));
+            Order { class, seed, number: i / 3 }
+        };
         (0..n).map(order).collect()
     }
 

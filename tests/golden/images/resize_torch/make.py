@@ -4,8 +4,8 @@
 - tf1: torch-fidelity, `interpolate_bilinear_2d_like_tensorflow1x` on grey levels
 - pil-bicubic-f32: clean-fid, `make_resizer("PIL", False, "bicubic", ...)` on grey levels
 
-Of every result some rows are stored, as grey levels. Run in this folder (`pip install torch
-torch-fidelity clean-fid`).
+Of every result some rows are stored, as grey levels. And what a level becomes afterwards. Run in
+this folder (`pip install torch torchvision transformers torch-fidelity clean-fid`).
 """
 
 import base64
@@ -15,8 +15,11 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
+import torchvision
 from cleanfid.resize import make_resizer
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+from torchvision.transforms.functional import normalize
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 HERE = pathlib.Path(__file__).parent
 SIZES = [
@@ -65,7 +68,19 @@ for (w, h), (to_w, to_h) in SIZES:
         sizes = {"from-width": w, "from-height": h, "width": to_w, "height": to_h}
         cases.append({"resize": name, **sizes, "rows": rows, "levels": encoded})
 
+# What a grey of level 128 becomes: torchvision's Normalize on 0 to 1, and what two tools compute.
+grey = torch.full((3, 1, 1), 128.0)
+known = torchvision.models.VGG16_Weights.IMAGENET1K_V1.transforms()
+scalings = {
+    "(x-128)/128": (grey - 128) / 128,  # torch-fidelity, feature_extractor_inceptionv3.py
+    "2x-1": 2 * (grey / 255) - 1,  # pytorch-fid, inception.py
+    "imagenet": normalize(grey / 255, known.mean, known.std),
+    "clip": normalize(grey / 255, OPENAI_CLIP_MEAN, OPENAI_CLIP_STD),
+}
+scalings = {name: value.flatten().tolist() for name, value in scalings.items()}
+(HERE / "scalings.json").write_text(json.dumps(scalings, indent=1) + "\n")
+
 lines = ",\n".join(json.dumps(case) for case in cases)
 (HERE / "cases.json").write_text(f"[\n{lines}\n]\n")
-packages = ["torch", "torch-fidelity", "clean-fid", "pillow", "numpy"]
+packages = ["torch", "torchvision", "transformers", "torch-fidelity", "clean-fid", "pillow", "numpy"]
 (HERE / "versions.txt").write_text("".join(f"{name} {version(name)}\n" for name in packages))

@@ -68,8 +68,24 @@ with torch.no_grad():
 for name, found in zip(["d64", "d192", "d768", "pool3"], maps, strict=True):
     torch.testing.assert_close(found.mean((2, 3)), exact[name], rtol=1e-6, atol=1e-6)
 
+# Both as they stand, with their own resize and scaling, from a small picture.
+small = ((numbers("small picture", (1, 3, 32, 40)) + 1) * 128).floor().to(torch.uint8)
+with tempfile.NamedTemporaryFile() as file:
+    torch.save(weights, file.name)
+    names = ["2048", "logits_unbiased"]
+    whole = FeatureExtractorInceptionV3("golden", names, file.name).double()
+whole.feature_extractor_internal_dtype = torch.float64
+net = pytorch_fid.InceptionV3([3]).double().eval()
+with torch.no_grad():
+    pool3, logits = whole(small)
+    there = net(small.double() / 255)[0].mean((2, 3))
+tools = {
+    "torch-fidelity": {"pool3": listed(pool3[:, :: STEPS["pool3"]]), "logits": listed(logits[:, :: STEPS["logits"]])},
+    "pytorch-fid": {"pool3": listed(there[:, :: STEPS["pool3"]])},
+}
+
 case = {name: listed(value[:, :: STEPS[name]]) for name, value in exact.items()}
-write(__file__, {"inception": {**case, "steps": STEPS, "f32": lost}}, torchvision)
+write(__file__, {"inception": {**case, "steps": STEPS, "f32": lost}, **tools}, torchvision)
 with open("versions.txt", "a") as file:
     file.writelines(f"{name} {version(name)}\n" for name in ("torch-fidelity", "pytorch-fid"))
 names = {name: list(tensor.shape) for name, tensor in weights.items()}

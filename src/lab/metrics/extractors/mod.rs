@@ -1,0 +1,125 @@
+//! The published networks of metrics, from pictures to features.
+//!
+//! In reading order: [`Network`] is the choice, with what each network is compared by;
+//! [`Preprocessing`] is what becomes of a picture before a network sees it (`preprocessing`);
+//! [`Encoder`] is a network with its weights, an [`Extractor`](super::Extractor) (`encoder`).
+//!
+//! Invariants: weights fit by every name and shape or are refused; features of a picture are the
+//! same bits whatever pictures stand beside it, and whatever number of threads there is.
+
+mod encoder;
+mod preprocessing;
+
+pub use encoder::{Encoder, WrongWeights};
+pub use preprocessing::{Preprocessing, Scaling};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lab::images::Resize;
+
+/// A network that metrics are published with, and the layer of it that features are taken from.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// The Inception of FID, pool3: 2048 features, 1008 logits, 2023 spatial features.
+    Inception,
+    /// The same after its first pool: 64 features. No FID.
+    #[serde(rename = "inception-d64")]
+    InceptionD64,
+    /// The same after its second pool: 192 features. No FID.
+    #[serde(rename = "inception-d192")]
+    InceptionD192,
+    /// The same after its last layer of 17 x 17 pixels: 768 features. No FID.
+    #[serde(rename = "inception-d768")]
+    InceptionD768,
+    /// VGG16, second hidden layer after ReLU: 4096 features, 1000 logits. Precision and recall of
+    /// the older papers.
+    Vgg16,
+}
+
+/// What tells the networks apart.
+struct Row {
+    name: &'static str,
+    layer: &'static str,
+    distance: &'static str,
+    preprocessing: Preprocessing,
+    files: &'static [&'static str],
+}
+
+/// clean-fid's.
+const CLEAN_299: Preprocessing =
+    Preprocessing { resize: Resize::PilBicubicF32, side: 299, scaling: Scaling::Tensorflow };
+
+/// The 2015 weights by pytorch-fid and by torch-fidelity; the digits begin the file's SHA-256.
+const INCEPTION_FILES: &[&str] =
+    &["pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"];
+
+impl Network {
+    /// All networks.
+    pub const ALL: [Self; 5] = [
+        Self::Inception,
+        Self::InceptionD64,
+        Self::InceptionD192,
+        Self::InceptionD768,
+        Self::Vgg16,
+    ];
+
+    fn row(self) -> Row {
+        let inception = |name, layer, distance| Row {
+            name,
+            layer,
+            distance,
+            preprocessing: CLEAN_299,
+            files: INCEPTION_FILES,
+        };
+        match self {
+            Self::Inception => inception("inception", "pool3", "fid"),
+            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64"),
+            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192"),
+            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768"),
+            Self::Vgg16 => Row {
+                name: "vgg16",
+                layer: "fc2-relu",
+                distance: "fd-vgg16",
+                // torch-fidelity's.
+                preprocessing: Preprocessing {
+                    resize: Resize::Tf1,
+                    side: 224,
+                    scaling: Scaling::Imagenet,
+                },
+                files: &["vgg16-397923af.pth"],
+            },
+        }
+    }
+
+    /// Returns the name in files and protocols.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// Returns the layer that features are taken from.
+    pub fn layer(self) -> &'static str {
+        self.row().layer
+    }
+
+    /// Returns the name of a Fréchet distance of these features: only that of pool3 is `fid`.
+    pub fn distance(self) -> &'static str {
+        self.row().distance
+    }
+
+    /// Returns what becomes of pictures where nothing else is asked for.
+    pub fn preprocessing(self) -> Preprocessing {
+        self.row().preprocessing
+    }
+
+    /// Returns the names that the published files of its weights bear. The eight digits at the end
+    /// begin the file's SHA-256.
+    pub fn files(self) -> &'static [&'static str] {
+        self.row().files
+    }
+}
+
+#[cfg(test)]
+mod tests;

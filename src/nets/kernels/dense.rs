@@ -1,0 +1,371 @@
+//! Products of the rows of a matrix with the rows of a weight: `y = x W^T`.
+//!
+//! Every number of `y` is one sum over the inputs in their order, so it depends neither on the rows
+//! beside it nor on the number of threads. A general matrix product chooses the cuts of its sums by
+//! the shape, and a picture's features would change with the batch.
+//!
+//! The rows of `x` are interleaved in blocks of [`ROWS`], those of `W` in panels of [`COLUMNS`]; a
+//! tile of `y` stays in registers for the whole sum. Panels are interleaved again for each chunk of
+//! rows, which costs a few percent and saves a second copy of all weights.
+
+use rayon::prelude::*;
+
+/// Rows of a tile: with two vectors of AVX-512 each they leave four of its registers.
+pub(super) const ROWS: usize = 14;
+
+/// Columns of a tile.
+const COLUMNS: usize = 32;
+
+/// Panels of a piece of work. They are read once per block of rows and stay in the second cache.
+const PANELS: usize = 2;
+
+/// Blocks of rows of a piece of work.
+const BLOCKS: usize = 36;
+
+/// Rows, interleaved: of each block, the first numbers of all rows, then the second, and so on.
+#[derive(Default)]
+pub(super) struct Interleaved {
+    numbers: Vec<f32>,
+    rows: usize,
+    inputs: usize,
+}
+
+impl Interleaved {
+    /// Replaces all rows by others; `rows(first, target)` writes those from `first` on into a
+    /// target of as many as it has place for.
+    pub(super) fn fill(
+        &mut self,
+        count: usize,
+        inputs: usize,
+        rows: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        let block = ROWS * inputs;
+        (self.rows, self.inputs) = (count, inputs);
+        self.numbers.resize(count.div_ceil(ROWS) * block, 0.0);
+        self.numbers.par_chunks_mut(block).enumerate().for_each_init(Vec::new, |plain, (i, to)| {
+            let some = ROWS.min(count - i * ROWS);
+            plain.resize(some * inputs, 0.0);
+            rows(i * ROWS, plain);
+            for (column, to) in to.chunks_exact_mut(ROWS).enumerate() {
+                for (row, to) in to[..some].iter_mut().enumerate() {
+                    *to = plain[row * inputs + column];
+                }
+            }
+        });
+    }
+}
+
+/// A weight, `[outputs, inputs]`, and what is added to each product, `[outputs]` or nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Weight<'a> {
+    pub(super) numbers: &'a [f32],
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) outputs: usize,
+    pub(super) inputs: usize,
+}
+
+/// Multiplies all rows with a weight. `finish(new, old, column)` takes a part of a row of products,
+/// bias included, that begins at `column`, and the place in `out`, `[rows, outputs]`, that is its.
+pub(super) fn multiply(
+    x: &Interleaved,
+    weight: Weight<'_>,
+    out: &mut [f32],
+    finish: impl Fn(&mut [f32], &mut [f32], usize) + Sync,
+) {
+    let Weight { numbers, outputs, inputs, .. } = weight;
+    assert_eq!(inputs, x.inputs, "inner sizes agree");
+    assert!(numbers.len() >= outputs * inputs, "the weight has all of its numbers");
+    assert!(out.len() >= x.rows * outputs, "the target holds the product");
+    let width = PANELS * COLUMNS;
+    let (strips, chunks) = (outputs.div_ceil(width), x.rows.div_ceil(BLOCKS * ROWS));
+    let target = Shared { start: out.as_mut_ptr() };
+    (0..strips * chunks).into_par_iter().for_each_init(Vec::new, |panels, piece| {
+        let (chunk, first) = (piece / strips, piece % strips * width);
+        let ends = (first + width).min(outputs);
+        let panel = inputs * COLUMNS;
+        panels.resize(PANELS * panel, 0.0);
+        for (j, panel) in (first..ends).step_by(COLUMNS).zip(panels.chunks_exact_mut(panel)) {
+            interleave(weight, j, panel);
+        }
+        let mut tile = [[0.0; COLUMNS]; ROWS];
+        for block in chunk * BLOCKS..((chunk + 1) * BLOCKS).min(x.rows.div_ceil(ROWS)) {
+            let rows = &x.numbers[block * ROWS * inputs..][..ROWS * inputs];
+            for (j, panel) in (first..ends).step_by(COLUMNS).zip(panels.chunks_exact(panel)) {
+                products(rows, panel, &mut tile);
+                let columns = COLUMNS.min(outputs - j);
+                for (row, new) in (block * ROWS..x.rows).zip(&mut tile) {
+                    let new = &mut new[..columns];
+                    if let Some(bias) = weight.bias {
+                        new.iter_mut().zip(&bias[j..]).for_each(|(x, bias)| *x += bias);
+                    }
+                    // SAFETY: `row` and the columns lie in `out` by the assertion above, and no
+                    // other piece of work has these columns of these rows.
+                    let old = unsafe { target.part(row * outputs + j, columns) };
+                    finish(new, old, j);
+                }
+            }
+        }
+    });
+}
+
+/// A target that threads share, each with places of its own.
+struct Shared {
+    start: *mut f32,
+}
+
+// SAFETY: `part` is unsafe, and its caller answers for what is taken twice.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// # Safety
+    /// The part lies in the target, and nobody else has any of it.
+    #[expect(clippy::mut_from_ref, reason = "threads share the target and take disjoint parts")]
+    unsafe fn part(&self, at: usize, length: usize) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), length) }
+    }
+}
+
+/// Fills a panel with the rows of a weight from `first` on: their first numbers, then their second,
+/// and so on; zeros where the weight has no more rows.
+fn interleave(weight: Weight<'_>, first: usize, panel: &mut [f32]) {
+    let Weight { numbers, outputs, inputs, .. } = weight;
+    let count = COLUMNS.min(outputs - first);
+    let rows = &numbers[first * inputs..(first + count) * inputs];
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if count == COLUMNS && is_x86_feature_detected!("avx512f") {
+        done = inputs / SQUARE * SQUARE;
+        for column in (0..done).step_by(SQUARE) {
+            for row in (0..COLUMNS).step_by(SQUARE) {
+                let from = &rows[row * inputs + column..];
+                // SAFETY: the processor has these instructions.
+                unsafe { exchange(from, inputs, &mut panel[column * COLUMNS + row..]) };
+            }
+        }
+    }
+    for (column, to) in panel.chunks_exact_mut(COLUMNS).enumerate().skip(done) {
+        for (row, to) in to.iter_mut().enumerate() {
+            *to = if row < count { rows[row * inputs + column] } else { 0.0 };
+        }
+    }
+}
+
+/// Side of the squares that are exchanged in registers.
+const SQUARE: usize = 16;
+
+/// Writes the columns of a square, whose rows are `step` apart, as rows of a panel.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn exchange(from: &[f32], step: usize, to: &mut [f32]) {
+    use std::arch::x86_64::{
+        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_setzero_ps,
+        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    };
+    assert!(from.len() >= (SQUARE - 1) * step + SQUARE, "the square lies in the weight");
+    assert!(to.len() >= (SQUARE - 1) * COLUMNS + SQUARE, "the square lies in the panel");
+    let (mut a, mut b) = ([_mm512_setzero_ps(); SQUARE], [_mm512_setzero_ps(); SQUARE]);
+    for i in 0..SQUARE {
+        // SAFETY: the assertion above.
+        a[i] = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
+    }
+    // Pairs of rows, then fours; lanes of 128 bits stay where they are.
+    for i in 0..SQUARE / 2 {
+        b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+    }
+    for i in 0..SQUARE / 4 {
+        for half in 0..2 {
+            let (low, high) = (b[4 * i + half], b[4 * i + 2 + half]);
+            let (low, high) = (_mm512_castps_pd(low), _mm512_castps_pd(high));
+            a[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            a[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    }
+    // Now `a[4 g + c]` holds in lane q the rows 4 g .. 4 g + 4 of column 4 q + c.
+    let mut store = |column: usize, x: __m512| {
+        // SAFETY: the assertion above.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr().add(column * COLUMNS), x) };
+    };
+    for c in 0..4 {
+        let even = [0, 8].map(|g| (a[g + c], a[g + 4 + c]));
+        let [low, high] = [0, 1].map(|half| {
+            let (x, y) = even[half];
+            (_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xDD>(x, y))
+        });
+        store(c, _mm512_shuffle_f32x4::<0x88>(low.0, high.0));
+        store(4 + c, _mm512_shuffle_f32x4::<0x88>(low.1, high.1));
+        store(8 + c, _mm512_shuffle_f32x4::<0xDD>(low.0, high.0));
+        store(12 + c, _mm512_shuffle_f32x4::<0xDD>(low.1, high.1));
+    }
+}
+
+type Tile = [[f32; COLUMNS]; ROWS];
+
+/// Fills a tile with the products of a block of rows and a panel.
+fn products(rows: &[f32], panel: &[f32], tile: &mut Tile) {
+    assert_eq!(rows.len() / ROWS, panel.len() / COLUMNS, "inner sizes agree");
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has these instructions.
+            return unsafe { products_avx512(rows, panel, tile) };
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has these instructions.
+            return unsafe { products_avx2(rows, panel, tile) };
+        }
+    }
+    products_loop(rows, panel, tile, |a, b, sum| a * b + sum);
+}
+
+/// The same sums, two rows of the tile at a time.
+#[inline(always)]
+fn products_loop(
+    rows: &[f32],
+    panel: &[f32],
+    tile: &mut Tile,
+    add: impl Fn(f32, f32, f32) -> f32 + Copy,
+) {
+    for pair in 0..ROWS / 2 {
+        let mut sums = [[0.0; COLUMNS]; 2];
+        for (a, b) in rows.chunks_exact(ROWS).zip(panel.chunks_exact(COLUMNS)) {
+            for (half, sums) in sums.iter_mut().enumerate() {
+                let a = a[2 * pair + half];
+                sums.iter_mut().zip(b).for_each(|(sum, b)| *sum = add(a, *b, *sum));
+            }
+        }
+        tile[2 * pair..2 * pair + 2].copy_from_slice(&sums);
+    }
+}
+
+/// Rounds each product and sum once, as the variant for AVX-512 does: the same numbers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn products_avx2(rows: &[f32], panel: &[f32], tile: &mut Tile) {
+    products_loop(rows, panel, tile, f32::mul_add);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn products_avx512(rows: &[f32], panel: &[f32], tile: &mut Tile) {
+    use std::arch::x86_64::{
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    for (a, b) in rows.as_chunks::<ROWS>().0.iter().zip(panel.as_chunks::<COLUMNS>().0) {
+        // SAFETY: a row of a panel has two vectors.
+        let b = unsafe { [_mm512_loadu_ps(b.as_ptr()), _mm512_loadu_ps(b.as_ptr().add(16))] };
+        for row in 0..ROWS {
+            let a = _mm512_set1_ps(a[row]);
+            for half in 0..2 {
+                sums[row][half] = _mm512_fmadd_ps(a, b[half], sums[row][half]);
+            }
+        }
+    }
+    for (tile, sums) in tile.iter_mut().zip(sums) {
+        // SAFETY: a row of a tile has two vectors.
+        unsafe {
+            _mm512_storeu_ps(tile.as_mut_ptr(), sums[0]);
+            _mm512_storeu_ps(tile.as_mut_ptr().add(16), sums[1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::laws::{draw, numbers, on_threads};
+    use super::*;
+    use crate::terms::Seed;
+    use crate::testing::{Tol, close_all};
+
+    /// `[rows, inputs, outputs]`.
+    const SHAPES: [[usize; 3]; 8] = [
+        [1, 1, 1],
+        [13, 16, 32],
+        [14, 17, 33],
+        [15, 40, 64],
+        [29, 3, 100],
+        [600, 48, 70],
+        [2, 700, 31],
+        [505, 5, 65],
+    ];
+
+    fn drawn(name: &str, count: usize) -> Vec<f32> {
+        numbers(draw([count], Seed::root(1).child(name)))
+    }
+
+    fn product([rows, inputs, outputs]: [usize; 3], bias: bool) -> Vec<f32> {
+        let (x, w) = (drawn("x", rows * inputs), drawn("w", outputs * inputs));
+        let offset = drawn("b", outputs);
+        let mut interleaved = Interleaved::default();
+        interleaved.fill(rows, inputs, |first, to| {
+            to.copy_from_slice(&x[first * inputs..][..to.len()]);
+        });
+        let weight = Weight { numbers: &w, bias: bias.then_some(&offset), outputs, inputs };
+        let mut out = vec![f32::NAN; rows * outputs];
+        multiply(&interleaved, weight, &mut out, |new, old, _| old.copy_from_slice(new));
+        out
+    }
+
+    #[test]
+    fn equals_sums_in_double_precision() {
+        for shape @ [rows, inputs, outputs] in SHAPES {
+            for bias in [false, true] {
+                let (x, w) = (drawn("x", rows * inputs), drawn("w", outputs * inputs));
+                let offset = drawn("b", outputs);
+                let wide = |a: &[f32], b: &[f32]| -> f64 {
+                    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+                };
+                let entry = |i: usize| {
+                    let (row, column) = (i / outputs, i % outputs);
+                    let offset = if bias { f64::from(offset[column]) } else { 0.0 };
+                    wide(&x[row * inputs..][..inputs], &w[column * inputs..][..inputs]) + offset
+                };
+                let want: Vec<f64> = (0..rows * outputs).map(entry).collect();
+                let got: Vec<f64> = product(shape, bias).into_iter().map(f64::from).collect();
+                // Sums of up to 700 products of standard normals, of size 26, in one chain.
+                close_all(&got, &want, Tol::absolute(5e-5));
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_same_beside_other_rows() {
+        let [rows, inputs, outputs] = [40, 33, 70];
+        let all = product([rows, inputs, outputs], true);
+        for some in [1, 5, 14, 27] {
+            let few = product([some, inputs, outputs], true);
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&few), bits(&all[..some * outputs]));
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_depend_on_threads() {
+        on_threads(|| product([600, 48, 300], true));
+    }
+
+    #[test]
+    fn tiles_are_the_same_with_any_vectors() {
+        let inputs = 77;
+        let (rows, panel) = (drawn("rows", ROWS * inputs), drawn("panel", COLUMNS * inputs));
+        let run = |operator: &dyn Fn(&[f32], &[f32], &mut Tile)| {
+            let mut tile = [[0.0; COLUMNS]; ROWS];
+            operator(&rows, &panel, &mut tile);
+            tile.concat()
+        };
+        let fused = run(&|a, b, tile| products_loop(a, b, tile, f32::mul_add));
+        let apart = run(&|a, b, tile| products_loop(a, b, tile, |a, b, sum| a * b + sum));
+        let ours = run(&products);
+        // Sums of 77 products; without fused operations each is rounded twice.
+        let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+        close_all(&wide(&apart), &wide(&fused), Tol::absolute(2e-5));
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            assert_eq!(ours, fused);
+        }
+        close_all(&wide(&ours), &wide(&fused), Tol::absolute(2e-5));
+    }
+}
