@@ -14,6 +14,7 @@ mod data;
 mod doctor;
 mod export;
 mod gc;
+mod metrics;
 mod plan;
 mod problems;
 mod report;
@@ -21,6 +22,7 @@ mod run;
 mod schema;
 mod setting;
 mod show;
+mod weights;
 mod why;
 
 use std::process::ExitCode;
@@ -62,6 +64,10 @@ enum Verb {
     Gc(gc::Gc),
     /// Says what data can be read, looks at some, checks downloads.
     Data(data::Data),
+    /// Measures generated pictures against real ones, as the published tools do.
+    Metrics(metrics::Metrics),
+    /// Networks that metrics are published with, and where their weights lie.
+    Weights(weights::Weights),
     /// Looks at the machine.
     Doctor(doctor::Doctor),
     /// Prints the JSON schema of the experiment file.
@@ -141,6 +147,8 @@ pub fn main() -> ExitCode {
         Verb::Report(verb) => verb.execute(),
         Verb::Gc(verb) => verb.execute(),
         Verb::Data(verb) => verb.execute(),
+        Verb::Metrics(verb) => verb.execute(),
+        Verb::Weights(verb) => verb.execute(),
         Verb::Doctor(verb) => verb.execute(),
         Verb::Schema(verb) => verb.execute(),
         Verb::Export(verb) => verb.execute(),

@@ -4,7 +4,8 @@
 //! from (`source/`, one file for each); a source is first listed (`listing`), then split
 //! ([`held_out`]) and narrowed ([`Subset`]), and only then decoded, by a [`Codec`] that is passed
 //! in. [`write_shard`] and [`read_shard`] turn synthetic pictures into Parquet files and back;
-//! `hugging_face` is the layout that both kinds of Parquet file share. Class lists are compared by
+//! `hugging_face` is the layout that both kinds of Parquet file share, [`PictureRows`] one such
+//! file that nobody declared. Class lists are compared by
 //! name and order wherever data meet ([`ClassMismatch`]).
 //!
 //! The source of a [`Problem`](crate::terms::Problem) is the key at fault, relative to the
@@ -17,6 +18,7 @@ mod listing;
 mod long_tail;
 mod mismatch;
 mod official;
+mod rows;
 mod shards;
 mod source;
 mod split;
@@ -26,6 +28,7 @@ mod training_list;
 pub use dataset::{Dataset, Example, Origin};
 pub use mismatch::ClassMismatch;
 pub use official::{Found, OFFICIAL, Official, OfficialFile};
+pub use rows::PictureRows;
 pub use shards::{ShardError, SyntheticRow, read_shard, synthetic_dataset, write_shard};
 pub use source::*;
 pub use split::{few, held_out, share_of};
