@@ -141,6 +141,7 @@ fn facts(sight: &Sight<'_>, content: Content<'_>) -> Result<Facts, String> {
             (kind(bytes).map_or("unknown".to_owned(), |kind| kind.to_string()), picture)
         }
         Content::Pixels(picture) => ("pixels".to_owned(), picture),
+        Content::Drawn(draw) => ("drawn".to_owned(), draw(THUMBNAIL)),
     };
     let (width, height) = (picture.width(), picture.height());
     let sides = [width as u64, height as u64].map(u64::to_le_bytes).concat();

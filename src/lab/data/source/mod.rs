@@ -155,7 +155,7 @@ pub struct Codec<'a> {
 }
 
 /// What a source keeps of one picture.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Content<'a> {
     /// A picture file.
     File(&'a [u8]),

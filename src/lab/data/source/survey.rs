@@ -100,7 +100,7 @@ mod tests {
             &MemoryFiles::default(),
             |sight, content| match content {
                 Content::Pixels(picture) => Ok((sight.part, sight.rank, picture.width())),
-                Content::File(_) => Err("a file".to_owned()),
+                Content::File(_) | Content::Drawn(_) => Err("a file".to_owned()),
             },
         )
         .unwrap();
