@@ -166,9 +166,9 @@ fn exchange(from: &[f32], step: usize, to: &mut [f32]) {
     assert!(from.len() >= (SQUARE - 1) * step + SQUARE, "the square lies in the weight");
     assert!(to.len() >= (SQUARE - 1) * COLUMNS + SQUARE, "the square lies in the panel");
     let (mut a, mut b) = ([_mm512_setzero_ps(); SQUARE], [_mm512_setzero_ps(); SQUARE]);
-    for i in 0..SQUARE {
+    for (i, row) in a.iter_mut().enumerate() {
         // SAFETY: the assertion above.
-        a[i] = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
+        *row = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
     }
     // Pairs of rows, then fours; lanes of 128 bits stay where they are.
     for i in 0..SQUARE / 2 {
@@ -351,7 +351,8 @@ mod tests {
     fn tiles_are_the_same_with_any_vectors() {
         let inputs = 77;
         let (rows, panel) = (drawn("rows", ROWS * inputs), drawn("panel", COLUMNS * inputs));
-        let run = |operator: &dyn Fn(&[f32], &[f32], &mut Tile)| {
+        type Operator<'a> = &'a dyn Fn(&[f32], &[f32], &mut Tile);
+        let run = |operator: Operator<'_>| {
             let mut tile = [[0.0; COLUMNS]; ROWS];
             operator(&rows, &panel, &mut tile);
             tile.concat()
