@@ -46,7 +46,8 @@ fn shapes() -> Source {
 fn real() -> Splits {
     let fit = |_: Picture| Picture::filled(SIDE, SIDE, [0; 3]);
     let codec = Codec { decode: &|_| Err("no file is read".to_owned()), fit: &fit };
-    load(&shapes(), &Subset::default(), Seed::root(0), &MemoryFiles::default(), codec).unwrap()
+    load(&shapes(), &Subset::default(), Seed::root(0), &MemoryFiles::default(), codec)
+        .expect("shapes need no file")
 }
 
 /// As many planted pictures of each class as there are training pictures.
@@ -63,7 +64,7 @@ fn planted(defect: Defect, train: &Dataset, draw: u64) -> Dataset {
             number,
         }));
     }
-    let pictures = artist.draw(&orders).unwrap();
+    let pictures = artist.draw(&orders).expect("planted pictures are pictures");
     let example = |(order, picture): (&Order, Picture)| Example {
         id: order.seed.hex(),
         class: order.class,
@@ -100,8 +101,8 @@ fn neighbours_accuracy(train: &Dataset, test: &Dataset) -> f64 {
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut votes = vec![0; train.classes.len()];
         near[..9].iter().for_each(|(_, j)| votes[train.examples[*j].class.index()] += 1);
-        let most = votes.iter().max().unwrap();
-        votes.iter().position(|n| n == most).unwrap() == test.examples[*i].class.index()
+        let most = votes.iter().max();
+        votes.iter().position(|n| Some(n) == most) == Some(test.examples[*i].class.index())
     });
     right.count() as f64 / test.len() as f64
 }

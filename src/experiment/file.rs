@@ -97,7 +97,7 @@ pub struct Metrics {
     /// Which scores.
     pub scores: Vec<Metric>,
     /// The classifier (by name) whose last features measure them: the one trained on the mix
-    /// `extractor-mix` with the first seed. Empty: the first classifier.
+    /// `extractor-mix` with the first seed; it need not be a row. Empty: the first classifier.
     pub extractor: String,
     /// The mix (by name) that the extractor was trained on. Empty: the first that is real pictures
     /// only.

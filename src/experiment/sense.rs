@@ -31,7 +31,7 @@ pub(super) fn check(
     if known(&["generator"]) {
         found.generator(experiment);
     }
-    if known(&["data", "classifier", "report"]) {
+    if known(&["data", "classifier", "report", "metrics"]) {
         found.classifiers(experiment);
     }
     if known(&["mix", "report"]) {
@@ -158,7 +158,9 @@ impl Found<'_> {
         }
         let size = experiment.data.size;
         let input = Input { channels: experiment.data.channels.count(), pixels: size };
-        for name in &experiment.report.rows {
+        let (rows, metrics) = (&experiment.report.rows, &experiment.metrics);
+        let measures = !metrics.scores.is_empty() && !rows.contains(&metrics.extractor);
+        for name in rows.iter().chain(measures.then_some(&metrics.extractor)) {
             let Some(spec) = experiment.classifier.get(name) else { continue };
             let prefix = format!("classifier.{name}");
             match (&spec.net, spec.net.built()) {
@@ -233,9 +235,7 @@ impl Found<'_> {
         }
         if !experiment.metrics.scores.is_empty() {
             let metrics = &experiment.metrics;
-            let rows = report.rows.iter().map(String::as_str);
-            let rows: Vec<&str> = rows.filter(|name| classifiers.contains(name)).collect();
-            self.known("metrics.extractor", &metrics.extractor, &rows, "classifier");
+            self.known("metrics.extractor", &metrics.extractor, &classifiers, "classifier");
             self.known("metrics.extractor-mix", &metrics.extractor_mix, &mixes, "mix");
         }
         if !report.published.is_empty()

@@ -179,7 +179,7 @@ fn scores(results: &[Results]) -> Table {
     Table {
         name: "scores".to_owned(),
         caption: "The synthetic pictures against the real training pictures, in the feature space \
-                  of a classifier trained on real pictures."
+                  that the protocols name."
             .to_owned(),
         interval: "95 % Student t interval over draws".to_owned(),
         row_labels,

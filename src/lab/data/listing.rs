@@ -78,6 +78,13 @@ impl<P> Listing<P> {
         self.entries.iter().map(|entry| (entry.id.as_str(), entry.class)).collect()
     }
 
+    /// Returns the classes, and how many entries each has.
+    pub(super) fn counts(self) -> (ClassNames, Vec<usize>) {
+        let mut counts = vec![0; self.classes.len()];
+        self.entries.iter().for_each(|entry| counts[entry.class.index()] += 1);
+        (self.classes, counts)
+    }
+
     /// Keeps these classes, given in ascending order, and numbers them from 0.
     pub(super) fn narrow(self, kept: &[ClassId]) -> Self {
         let mut new = vec![None; self.classes.len()];

@@ -29,8 +29,8 @@ pub struct Subset {
     pub per_class: Option<usize>,
     /// A long tail: the training pictures of the first class over those of the last, as in CIFAR-LT
     /// (Cao et al. 2019, arXiv:1906.07413); class i of C keeps
-    /// `floor(n * imbalance^(-i / (C - 1)))`, at least one, with n = `per-class` or, without it, the
-    /// size of the largest class. Absent: no tail.
+    /// `floor(n * imbalance^(-i / (C - 1)))`, at least one, with n = `per-class` or, without it,
+    /// the size of the largest class. Absent: no tail.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1.0))]
     pub imbalance: Option<f64>,
@@ -63,7 +63,8 @@ impl Subset {
         }
         let named = self.classes.iter().map(|name| ("subset.classes".to_owned(), name));
         let merged = self.merge.iter().flat_map(|(new, names)| {
-            names.iter().map(move |name| (format!("subset.merge.{new}"), name))
+            let at = move |(i, name)| (format!("subset.merge.{new}.{i}"), name);
+            names.iter().enumerate().map(at)
         });
         let mut kept = Vec::new();
         let mut problems = self.unclear();
@@ -162,8 +163,24 @@ impl Subset {
     ) -> Result<Vec<usize>, Problems> {
         let mut counts = vec![0; classes.len()];
         roll.iter().for_each(|(_, class)| counts[class.index()] += 1);
+        match self.wanted(classes, &counts)? {
+            Some(wanted) => Ok(counted(roll, &wanted, seed)),
+            None => Ok((0..roll.len()).collect()),
+        }
+    }
+
+    /// Returns how many training pictures of each class are kept, given how many there are; `None`:
+    /// all.
+    ///
+    /// # Errors
+    /// If a class has fewer.
+    pub(super) fn wanted(
+        &self,
+        classes: &ClassNames,
+        counts: &[usize],
+    ) -> Result<Option<Vec<usize>>, Problems> {
         let (key, wanted) = match (self.per_class, self.imbalance) {
-            (None, None) => return Ok((0..roll.len()).collect()),
+            (None, None) => return Ok(None),
             (Some(n), None) => ("subset.per-class", vec![n; classes.len()]),
             (n, Some(ratio)) => {
                 let most = n.or(counts.iter().copied().max()).unwrap_or(0);
@@ -179,7 +196,7 @@ impl Subset {
         };
         let asked = classes.iter().zip(counts.iter().zip(&wanted));
         let problems: Vec<_> = asked.filter(|(_, (n, wanted))| n < wanted).map(short).collect();
-        if problems.is_empty() { Ok(counted(roll, &wanted, seed)) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(Some(wanted)) } else { Err(Problems(problems)) }
     }
 
     /// Returns the subset of some training data, the list aside.
@@ -313,8 +330,8 @@ mod tests {
             [
                 "subset.classes: `classes` beside `merge`",
                 "subset.merge.c: class `c` made of no class",
-                "subset.merge.a: class `cta`",
-                "subset.merge.b: class `dog` twice",
+                "subset.merge.a.0: class `cta`",
+                "subset.merge.b.0: class `dog` twice",
             ]
         );
     }

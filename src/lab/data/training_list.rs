@@ -33,7 +33,7 @@ impl TrainingList {
     /// Returns the bytes of a list.
     pub(super) fn bytes(path: &str, files: &dyn Files) -> Result<Vec<u8>, Problem> {
         files.read(Path::new(path)).map_err(|error| {
-            let found = format!("`{path}` cannot be read ({error})");
+            let found = format!("`{path}` cannot be read ({})", error.kind());
             Problem::new("subset.list", found, "a text file with a path and a label a line")
         })
     }
@@ -171,12 +171,14 @@ mod tests {
             (
                 "cat/0.png 0\ncow/0.png 1",
                 true,
-                "list.txt: line 2: `cow/0.png` is no training picture, expected a picture of the data",
+                "list.txt: line 2: `cow/0.png` is no training picture, \
+                 expected a picture of the data",
             ),
             (
                 "cat/0.png 0\ncat/8.png 0",
                 false,
-                "list.txt: line 2: `cat/8.png` is no training picture, expected a picture of the data",
+                "list.txt: line 2: `cat/8.png` is no training picture, \
+                 expected a picture of the data",
             ),
             (
                 "cat/0.png 0\ndog/1.png 0",

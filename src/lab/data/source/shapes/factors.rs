@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Declares one factor: its values in order, each with its word.
 macro_rules! factor {
-    ($(#[$about:meta])* $name:ident: $($(#[$value_about:meta])* $value:ident = $word:literal,)+) => {
+    ($(#[$about:meta])* $name:ident:
+        $($(#[$value_about:meta])* $value:ident = $word:literal,)+) => {
         $(#[$about])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

@@ -1,13 +1,15 @@
 //! Drawn pictures, as many as one wants, of which everything is known: one object of a shape, a
 //! colour, a texture, a position and a size before a background.
 //!
-//! A picture is a function of its address, `seed / "shapes" / part / class name / number`, so a data set of another size, or the same classes with a long tail, consists of the
-//! same pictures. The factors are independent and uniform over the chosen values. Because the law
-//! is known, fresh pictures of it are what a perfect generator would draw; that is how the harness
-//! itself is tested (`lab::generators::Planted`).
+//! A picture is a function of its address, `seed / "shapes" / part / class name / number`, so a
+//! data set of another size, or the same classes with a long tail, consists of the same pictures.
+//! The factors are independent and uniform over the chosen values. Because the law is known, fresh
+//! pictures of it are what a perfect generator would draw; that is how the harness itself is tested
+//! (`lab::generators::Planted`).
 //!
 //! In reading order: `factors` are the words, `outline` the geometry, [`Scene`] is one picture
-//! before it is drawn, `paint` draws it, [`Law`] is what pictures of a narrowed declaration come from.
+//! before it is drawn, `paint` draws it, [`Law`] is what the pictures of a narrowed declaration
+//! come from.
 
 mod factors;
 mod law;
@@ -265,7 +267,15 @@ impl Reader for Shapes {
 
     fn check(&self, subset: &Subset, _: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
         let (mut problems, classes) = (self.mistakes(), self.classes());
-        problems.0.extend(subset.kept_in(&classes, Self::KIND).err().unwrap_or_default().0);
+        match subset.kept_in(&classes, Self::KIND) {
+            Ok(kept) if subset.list.is_empty() => {
+                let whole = self.part("train", self.per_class).narrow(&kept);
+                let (names, counts) = subset.merged(whole).counts();
+                problems.0.extend(subset.wanted(&names, &counts).err().unwrap_or_default().0);
+            }
+            Ok(_) => {}
+            Err(unknown) => problems.0.extend(unknown.0),
+        }
         if problems.0.is_empty() {
             Ok(Parts { train: classes.clone(), val: None, test: classes })
         } else {
@@ -301,7 +311,7 @@ fn once<T: Copy + Ord + Debug + Serialize>(values: &[T], key: &str, problems: &m
     for (i, value) in values.iter().enumerate() {
         if !seen.insert(*value) {
             let word = serde_json::to_value(value).expect("a word is plain data");
-            let found = format!("{word} a second time");
+            let found = format!("`{}` a second time", word.as_str().unwrap_or_default());
             problems.0.push(Problem::new(format!("shapes.{key}.{i}"), found, "each value once"));
         }
     }

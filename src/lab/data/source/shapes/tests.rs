@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::lab::data::{Codec, Source, Splits, load};
+use crate::lab::data::{Codec, Source, Splits, check, load};
 use crate::terms::MemoryFiles;
 
 fn few(class_by: ClassBy) -> Shapes {
@@ -141,11 +141,34 @@ fn fewer_modes_are_among_the_modes() {
 }
 
 #[test]
+fn a_subset_narrows_before_anything_is_drawn() {
+    let source = Source::Shapes(few(ClassBy::Shape));
+    let told = |toml: &str| {
+        let subset: Subset = toml::from_str(toml).unwrap();
+        check(&source, &subset, &MemoryFiles::default()).to_string()
+    };
+    assert_eq!(told("imbalance = 4"), "");
+    assert!(told("per-class = 5").starts_with("subset.per-class: 5, while class `circle` has 4"));
+    let merge = "merge = { round = [\"circle\", \"ring\"], pointed = [\"star\"] }\n";
+    assert_eq!(told(merge), "");
+    assert!(told(&format!("{merge}per-class = 8")).contains("class `pointed` has 4 training"));
+    assert!(told("classes = [\"cricle\"]").contains("did you mean `circle`?"));
+
+    let subset: Subset = toml::from_str(merge).unwrap();
+    let splits = loaded(&few(ClassBy::Shape), &subset, 8);
+    assert_eq!((splits.train.class_counts(), splits.test.class_counts()), (vec![8, 4], vec![4, 2]));
+    // The law of merged classes draws from all of their members.
+    let law = Law::of(&source, &subset).unwrap();
+    let shown = |i| law.scene(ClassId(0), Seed::root(0).index(i)).shape;
+    assert_eq!((0..20).map(shown).collect::<BTreeSet<_>>().len(), 2);
+}
+
+#[test]
 fn mistakes_are_named() {
     let shapes = Shapes { colours: vec![Colour::Red, Colour::Red], ..Shapes::default() };
     assert_eq!(
         shapes.mistakes().to_string(),
-        "shapes.colours.1: \"red\" a second time, expected each value once"
+        "shapes.colours.1: `red` a second time, expected each value once"
     );
     let shapes = Shapes { shapes: vec![Shape::Star], ..Shapes::default() };
     assert_eq!(
