@@ -32,7 +32,7 @@ golden ROOM PILLOW="pillow":
     venv="$PWD/target/golden-venv"
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet numpy scipy scikit-learn torch torchvision torchmetrics torch-fidelity \
-        timm diffusers prdc safetensors pyarrow "{{PILLOW}}"
+        timm diffusers prdc safetensors pyarrow webdataset "{{PILLOW}}"
     find "tests/golden/{{ROOM}}" -name make.py | sort | while read -r script; do
         echo "$script"
         (cd "$(dirname "$script")" && "$venv/bin/python" make.py)

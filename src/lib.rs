@@ -1,6 +1,7 @@
 //! Does synthetic image data help a classifier, which kind, and how much?
 
 pub mod cli;
+pub mod comparison;
 pub mod engine;
 pub mod experiment;
 pub mod lab;

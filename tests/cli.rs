@@ -372,3 +372,57 @@ fn doctor_looks_at_the_machine() {
         assert!(out.contains(part), "{part}: {out}");
     }
 }
+
+/// A picture file of one colour.
+fn png(side: usize, level: u8) -> Vec<u8> {
+    ersatz::lab::images::encode_png(&ersatz::terms::Picture::filled(side, side, [level, 0, 99]))
+}
+
+/// Folders in which one class is larger, and one test picture is a training picture.
+fn desk_of_pictures() -> Desk {
+    let desk = Desk::new();
+    for (part, count) in [("train", 6), ("test", 2)] {
+        for (class, side, level) in [("cat", 8, 0), ("dog", 16, 100)] {
+            for i in 0..count {
+                let level = level + i + if part == "test" { 50 } else { 0 };
+                desk.write(&format!("pictures/{part}/{class}/{i}.png"), &png(side, level));
+            }
+        }
+    }
+    desk.write("pictures/test/cat/1.png", &png(8, 3));
+    desk
+}
+
+#[test]
+fn data_are_listed_looked_at_and_checked() {
+    let desk = desk_of_pictures();
+    desk.write("svhn/train_32x32.mat", b"half a download");
+    desk.write("idx/train-images-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28]);
+    for file in ["train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        desk.write(&format!("idx/{file}"), &[0, 0, 8, 1, 0, 0, 0, 0]);
+    }
+    desk.write("torn/train/cat/1.png", &png(8, 1)[..50]);
+    desk.write("torn/val/cat/1.png", &png(8, 2));
+    let cases: [(&[&str], i32); 9] = [
+        (&["data", "ls"], 0),
+        (&["data", "inspect", "tiny.toml", "--sheet", "digits.png"], 0),
+        (&["data", "inspect", "--folder", "pictures"], 0),
+        (&["data", "inspect", "--folder", "torn"], 2),
+        (&["data", "inspect", "--folder", "nowhere"], 2),
+        (&["data", "inspect", "--source", "idx = { path = \"idx\" }"], 2),
+        (&["data", "fetch", "svhn", "--to", "svhn"], 1),
+        (&["data", "fetch", "bloodmnist", "--to", "med"], 1),
+        (&["data", "fetch", "cifar-11"], 2),
+    ];
+    let mut said = String::new();
+    for (arguments, code) in cases {
+        let told = desk.run(arguments);
+        assert_eq!(told.code, code, "{arguments:?}: {}", told.err);
+        said += &format!("$ ersatz {}\n{}{}\n", arguments.join(" "), told.out, told.err);
+    }
+    same("data.txt", &said).unwrap();
+    for sheet in ["digits.png", "sheet.png"] {
+        let file = fs::read(desk.path(sheet)).unwrap();
+        assert!(ersatz::lab::images::decode(&file).is_ok(), "{sheet} is a picture");
+    }
+}

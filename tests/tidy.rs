@@ -64,7 +64,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("report", &["terms", "lab::stats", "lab::images"]),
     ("stages", &["terms", "nets", "lab", "engine", "report"]),
     ("experiment", &["terms", "nets", "lab", "engine", "report", "stages"]), // Specs, of science.
-    ("cli", &["terms", "engine", "report", "stages::Machine", "stages::drawn_files", "experiment"]),
+    ("comparison", &["terms", "nets", "lab", "engine", "report"]),
+    (
+        "cli",
+        &[
+            "terms",
+            "engine",
+            "report",
+            "stages::Machine",
+            "stages::drawn_files",
+            "experiment",
+            "comparison",
+        ],
+    ),
     ("main", &["cli"]),
     ("", &[]), // lib.rs: the map.
 ];

@@ -72,7 +72,12 @@ impl Gc {
     fn kept(&self) -> Result<BTreeSet<Key>, Stop> {
         let mut kept = BTreeSet::new();
         for name in &self.keep {
-            let opened = Setting::named(name, self.store.clone()).open()?;
+            let (experiment, profile) = match name.split_once('@') {
+                Some((experiment, profile)) => (experiment, Some(profile.to_owned())),
+                None => (name.as_str(), None),
+            };
+            let setting = Setting::of(experiment.to_owned(), profile, Vec::new());
+            let opened = setting.stored(self.store.clone()).open()?;
             kept.extend(opened.built.graph.iter().map(|(_, node)| node.key()));
         }
         Ok(kept)

@@ -10,9 +10,11 @@
 )]
 
 mod check;
+mod data;
 mod doctor;
 mod export;
 mod gc;
+mod metrics;
 mod plan;
 mod problems;
 mod report;
@@ -20,6 +22,7 @@ mod run;
 mod schema;
 mod setting;
 mod show;
+mod weights;
 mod why;
 
 use std::process::ExitCode;
@@ -59,6 +62,12 @@ enum Verb {
     Report(report::Report),
     /// Removes artifacts that no experiment to keep needs.
     Gc(gc::Gc),
+    /// Says what data can be read, looks at some, checks downloads.
+    Data(data::Data),
+    /// Measures generated pictures against real ones, as the published tools do.
+    Metrics(metrics::Metrics),
+    /// Networks that metrics are published with, and where their weights lie.
+    Weights(weights::Weights),
     /// Looks at the machine.
     Doctor(doctor::Doctor),
     /// Prints the JSON schema of the experiment file.
@@ -137,6 +146,9 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.execute(),
         Verb::Report(verb) => verb.execute(),
         Verb::Gc(verb) => verb.execute(),
+        Verb::Data(verb) => verb.execute(),
+        Verb::Metrics(verb) => verb.execute(),
+        Verb::Weights(verb) => verb.execute(),
         Verb::Doctor(verb) => verb.execute(),
         Verb::Schema(verb) => verb.execute(),
         Verb::Export(verb) => verb.execute(),

@@ -7,8 +7,8 @@ use clap::Args;
 use super::setting::{Opened, Setting};
 use super::{Stop, say};
 use crate::engine::{
-    Disk as _, Events, Executor as _, Failure, JsonLines, Local, RealDisk, Screen, ScreenStyle,
-    Sink, StopFlag, Stopwatch, Summary, Work, duration, plan,
+    Disk as _, Events, Executor as _, Failure, Graph, JsonLines, Local, RealDisk, Screen,
+    ScreenStyle, Sink, StopFlag, Stopwatch, Summary, Work, duration, plan,
 };
 use crate::experiment::document;
 use crate::report::Document;
@@ -60,21 +60,7 @@ impl Run {
         };
         let summary = Local { jobs: self.jobs.max(1) }.execute(&work)?;
         drop(events);
-        if let Some(wrong) = wrong_data(&summary) {
-            return Err(Stop::WrongData(wrong));
-        }
-        let failures: Vec<String> = summary
-            .failures()
-            .map(|(id, failure)| {
-                format!("`{}` failed: {failure}", opened.built.graph.node(id).label())
-            })
-            .collect();
-        if !failures.is_empty() {
-            return Err(Stop::Failed(failures.join("\nerror: ")));
-        }
-        if summary.interrupted() {
-            return Err(Stop::Interrupted);
-        }
+        failed(&opened.built.graph, &summary)?;
         let Opened { resolved, built, store, circumstances } = &opened;
         let document = document(resolved, built, store, circumstances)?;
         let folder = write(&document, &self.reports)?;
@@ -86,6 +72,21 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Says why a summary is not complete, if it is not.
+pub(super) fn failed(graph: &Graph, summary: &Summary) -> Result<(), Stop> {
+    if let Some(wrong) = wrong_data(summary) {
+        return Err(Stop::WrongData(wrong));
+    }
+    let failures: Vec<String> = summary
+        .failures()
+        .map(|(id, failure)| format!("`{}` failed: {failure}", graph.node(id).label()))
+        .collect();
+    if !failures.is_empty() {
+        return Err(Stop::Failed(failures.join("\nerror: ")));
+    }
+    if summary.interrupted() { Err(Stop::Interrupted) } else { Ok(()) }
 }
 
 /// Returns what is wrong with the user's data, if that is all that went wrong.
@@ -128,7 +129,7 @@ pub(super) fn write(document: &Document, reports: &Path) -> Result<PathBuf, Stop
 }
 
 /// Stops at the next safe point on the first signal, at once on the second.
-fn listen(stop: &StopFlag) -> Result<(), Stop> {
+pub(super) fn listen(stop: &StopFlag) -> Result<(), Stop> {
     let flag = stop.clone();
     ctrlc::set_handler(move || {
         if flag.is_set() {

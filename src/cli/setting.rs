@@ -51,25 +51,34 @@ pub(super) struct Opened {
 }
 
 impl Setting {
-    /// The experiment of a name, or of `name@profile`, as its file stands.
-    pub(super) fn named(name: &str, store: Option<String>) -> Self {
-        let (experiment, profile) = match name.split_once('@') {
-            Some((experiment, profile)) => (experiment, Some(profile.to_owned())),
-            None => (name, None),
-        };
-        Self {
-            experiment: experiment.to_owned(),
-            profile,
-            overrides: Vec::new(),
-            sweep: Vec::new(),
-            seeds: None,
-            device: "cpu".to_owned(),
-            store,
-        }
+    /// Names an experiment, a profile and changes; all else is as usual.
+    pub(super) fn of(experiment: String, profile: Option<String>, overrides: Vec<String>) -> Self {
+        let (sweep, device) = (Vec::new(), "cpu".to_owned());
+        Self { experiment, profile, overrides, sweep, seeds: None, device, store: None }
+    }
+
+    /// The same with another store; `None` is the usual one.
+    pub(super) fn stored(self, store: Option<String>) -> Self {
+        Self { store, ..self }
     }
 
     /// Finds, reads and checks the experiment, and builds its graph.
     pub(super) fn open(&self) -> Result<Opened, Stop> {
+        let (resolved, texts) = self.resolved()?;
+        let machine = Arc::new(Machine { device: self.device()? });
+        let built = build(&resolved, &machine).map_err(|problems| Stop::Wrong(problems, texts))?;
+        let store = Store::open(store_folder(self.store.as_deref()))?;
+        let circumstances = Circumstances {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.device.clone(),
+            machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            threads: rayon::current_num_threads(),
+        };
+        Ok(Opened { resolved, built, store, circumstances })
+    }
+
+    /// Finds, reads and checks the experiment; returns its texts too, for messages.
+    pub(super) fn resolved(&self) -> Result<(Resolved, Vec<(String, String)>), Stop> {
         let (path, text) = find(&self.experiment, &DiskFiles)?;
         let mut overrides = self.overrides.clone();
         if let Some(seeds) = &self.seeds {
@@ -82,18 +91,10 @@ impl Setting {
             data_folder: data_folder(),
         };
         let texts = vec![(path.clone(), text.clone())];
-        let wrong = |problems| Stop::Wrong(problems, texts.clone());
-        let machine = Arc::new(Machine { device: self.device()? });
-        let resolved = resolve(&path, &text, &request, &DiskFiles).map_err(&wrong)?;
-        let built = build(&resolved, &machine).map_err(&wrong)?;
-        let store = Store::open(store_folder(self.store.as_deref()))?;
-        let circumstances = Circumstances {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            device: self.device.clone(),
-            machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            threads: rayon::current_num_threads(),
-        };
-        Ok(Opened { resolved, built, store, circumstances })
+        match resolve(&path, &text, &request, &DiskFiles) {
+            Ok(resolved) => Ok((resolved, texts)),
+            Err(problems) => Err(Stop::Wrong(problems, texts)),
+        }
     }
 
     fn device(&self) -> Result<Device, Problem> {

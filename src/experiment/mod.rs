@@ -4,24 +4,30 @@
 //! stand where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is
 //! what it means, `sense` tells what the schema cannot; [`resolve`] goes through them all and gives
 //! one [`Cell`] per combination of swept values. [`build`] makes the graph, [`published`] knows the
-//! papers' numbers, and [`document`] puts the results into a report. Nothing here runs a stage.
+//! papers' numbers, and [`document`] puts the results into a report. Beside them,
+//! [`inspect_source`] looks at data as they are, and [`fetch`] at the files of well-known ones.
+//! Nothing here runs a stage.
 
 mod build;
 mod catalogue;
 mod check;
 mod document;
 mod file;
+mod inspection;
 mod node;
 mod overlay;
 mod published;
 mod resolve;
 mod schema;
 mod sense;
+mod sources;
 
 pub use build::{Built, Nodes, Trained, build};
 pub use catalogue::find;
 pub use document::{Circumstances, document};
 pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Report, Value};
+pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, inspect_source};
 pub use published::{PublishedTable, PublishedValue, published};
 pub use resolve::{Cell, PAPER, Request, Resolved, resolve};
 pub use schema::schema;
+pub use sources::{Fetched, fetch, source_of, sources};

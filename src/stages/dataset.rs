@@ -125,14 +125,14 @@ impl Stage for DatasetStage {
 }
 
 /// Columns of a sample sheet.
-const COLUMNS: usize = 12;
+pub const SHEET_COLUMNS: usize = 12;
 
 /// Returns a picture of the first pictures of each class, one row per class, at most 20 rows.
-pub(super) fn sheet(data: &Dataset) -> Picture {
+pub fn sheet(data: &Dataset) -> Picture {
     let mut rows: Vec<Vec<&Picture>> = vec![Vec::new(); data.classes.len()];
     for example in &data.examples {
         let row = &mut rows[example.class.index()];
-        if row.len() < COLUMNS {
+        if row.len() < SHEET_COLUMNS {
             row.push(&example.picture);
         }
     }

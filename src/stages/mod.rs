@@ -21,7 +21,7 @@ mod shards;
 mod tests;
 
 pub use classifier::{ClassifierSpec, ClassifierStage, Net};
-pub use dataset::{Data, DatasetStage, SHEET, codec};
+pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
 pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;
 pub use measure::{MeasureStage, Measurement};

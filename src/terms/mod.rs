@@ -3,7 +3,7 @@
 //! In reading order: [`Key`] names an artifact, [`Seed`] addresses randomness, [`ClassId`] and
 //! [`ClassNames`] say what a picture shows, [`Picture`] is the picture itself, [`Score`] is a
 //! number that knows its name and protocol, [`Problem`] is a mistake of the user, and [`Files`] is
-//! the only door through which science sees a disk.
+//! the only door through which science sees a disk, a [`Window`] a file behind it.
 
 mod class;
 mod files;
@@ -12,6 +12,7 @@ mod picture;
 mod problem;
 mod score;
 mod seed;
+mod window;
 
 pub use class::{ClassId, ClassNames};
 pub use files::{Files, MemoryFiles};
@@ -20,3 +21,4 @@ pub use picture::Picture;
 pub use problem::{Problem, Problems, nearest};
 pub use score::{Direction, Protocol, Score};
 pub use seed::{Seed, Stream};
+pub use window::Window;

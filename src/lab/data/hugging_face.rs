@@ -23,6 +23,9 @@ pub(super) const BYTES: &str = "bytes";
 /// The field of the picture struct that holds the name of the file.
 pub(super) const PATH: &str = "path";
 
+/// Label columns that are found by themselves.
+pub(super) const LABELS: [&str; 3] = ["label", "fine_label", "coarse_label"];
+
 /// What a Parquet file says about itself.
 pub(super) struct Footer {
     pub(super) schema: Schema,

@@ -4,7 +4,8 @@
 //! from (`source/`, one file for each); a source is first listed (`listing`), then split
 //! ([`held_out`]) and narrowed ([`Subset`]), and only then decoded, by a [`Codec`] that is passed
 //! in. [`write_shard`] and [`read_shard`] turn synthetic pictures into Parquet files and back;
-//! `hugging_face` is the layout that both kinds of Parquet file share. Class lists are compared by
+//! `hugging_face` is the layout that both kinds of Parquet file share, [`PictureRows`] one such
+//! file that nobody declared. Class lists are compared by
 //! name and order wherever data meet ([`ClassMismatch`]).
 //!
 //! The source of a [`Problem`](crate::terms::Problem) is the key at fault, relative to the
@@ -16,6 +17,8 @@ mod hugging_face;
 mod listing;
 mod long_tail;
 mod mismatch;
+mod official;
+mod rows;
 mod shards;
 mod source;
 mod split;
@@ -24,6 +27,8 @@ mod training_list;
 
 pub use dataset::{Dataset, Example, Origin};
 pub use mismatch::ClassMismatch;
+pub use official::{Found, OFFICIAL, Official, OfficialFile};
+pub use rows::PictureRows;
 pub use shards::{ShardError, SyntheticRow, read_shard, synthetic_dataset, write_shard};
 pub use source::*;
 pub use split::{few, held_out, share_of};
@@ -36,8 +41,9 @@ mod tests {
     use std::io;
     use std::path::{Path, PathBuf};
 
-    use super::Codec;
-    use crate::terms::{Files, Picture};
+    use super::{Codec, Dataset, Source, Splits, Subset, check, load};
+    use crate::terms::{Files, MemoryFiles, Picture, Problems, Seed};
+    use crate::testing::golden_path;
 
     /// Reads the file format of [`bytes_of`]; fits nothing.
     pub(super) const CODEC: Codec<'static> = Codec { decode: &decode, fit: &|picture| picture };
@@ -62,6 +68,34 @@ mod tests {
         let image = image::load_from_memory(file).map_err(|e| e.to_string())?.into_rgb8();
         let (width, height) = image.dimensions();
         Ok(Picture::new(width as usize, height as usize, image.into_raw()))
+    }
+
+    /// Returns the golden files of a folder, in memory under `d/`.
+    pub(super) fn golden_files(folder: &str) -> MemoryFiles {
+        let mut files = MemoryFiles::default();
+        for (path, is_folder) in Disk.list(&golden_path(folder)).unwrap() {
+            if !is_folder {
+                let place = Path::new("d").join(path.file_name().unwrap());
+                files.insert(place, std::fs::read(&path).unwrap());
+            }
+        }
+        files
+    }
+
+    /// Labels and levels of all pictures, in order.
+    pub(super) fn seen(data: &Dataset) -> (Vec<u32>, Vec<Vec<u8>>) {
+        let levels = data.examples.iter().map(|e| e.picture.rgb().to_vec()).collect();
+        (data.examples.iter().map(|e| e.class.0).collect(), levels)
+    }
+
+    /// Loads all of a source that is written in TOML.
+    pub(super) fn load_all(toml: &str, files: &MemoryFiles) -> Result<Splits, Problems> {
+        let source: Source = toml::from_str(toml).unwrap();
+        let found = check(&source, &Subset::default(), files);
+        if found != Problems::default() {
+            return Err(found);
+        }
+        load(&source, &Subset::default(), Seed::root(0), files, CODEC)
     }
 
     /// The disk.

@@ -2,6 +2,7 @@
 //! back.
 //!
 //! In reading order: [`codec`] reads PNG, JPEG, WebP and BMP as Pillow does and writes PNG;
+//! [`kind`](mod@kind) tells what a file is without that;
 //! [`resize`] scales exactly as Pillow's resampling and as the tools of FID; [`augment`]
 //! changes training pictures and mixes batches, always at a random address; [`range`] turns
 //! pictures into planes of numbers and back; [`sheet`] lays pictures out for the eye.
@@ -12,11 +13,13 @@
 pub mod augment;
 pub mod codec;
 mod cut;
+pub mod kind;
 pub mod range;
 pub mod resize;
 pub mod sheet;
 
 pub use codec::{DecodeError, decode, encode_png};
+pub use kind::{Kind, kind};
 pub use range::{Channels, Normalisation, from_signed, planes};
 pub use resize::{
     Filter, Fit, Resize, resize, resize_clean_fid, resize_f32, resize_tf1, resize_torch,

@@ -51,7 +51,7 @@ pub enum IsProtocol {
     Ersatz,
     /// torch-fidelity 0.4: 10 splits, shuffled by `RandomState(2020)`.
     TorchFidelity,
-    /// ADM's evaluator (guided-diffusion): splits of 5,000 in the given order, the last one shorter.
+    /// ADM's evaluator (guided-diffusion): splits of 5,000 in the given order, the last shorter.
     Adm,
 }
 

@@ -11,7 +11,7 @@
 //!
 //! DIFFERS: the tools take the (k + 1)-th smallest distance of a row to its own set, itself
 //! included, which is the same as long as nothing but the row itself comes out as nearest;
-//! torch-fidelity's and ADM's distances are rounded to f32 and f16, so near ties may fall otherwise.
+//! torch-fidelity's and ADM's distances are rounded to f32 and f16, so near ties may differ.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

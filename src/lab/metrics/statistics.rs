@@ -262,7 +262,9 @@ mod tests {
         }
 
         #[test]
-        fn headers_may_say_anything(text in "[{}()'<>|a-z_:, 0-9TFL]{0,80}", more in any::<Vec<u8>>()) {
+        fn headers_may_say_anything(
+            text in "[{}()'<>|a-z_:, 0-9TFL]{0,80}", more in any::<Vec<u8>>(),
+        ) {
             // A member that is well packed and says nonsense: no check sum saves us here.
             let mut member = b"\x93NUMPY\x01\x00".to_vec();
             let text = if more.is_empty() { text } else {

@@ -218,8 +218,8 @@ impl<'a> Distances<'a> {
         }
     }
 
-    /// Returns whether the exact squared distance, of which bounds are known, satisfies a comparison
-    /// with `limit` that only changes at `limit`.
+    /// Returns whether the exact squared distance, of which bounds are known, satisfies a
+    /// comparison with `limit` that only changes at `limit`.
     pub(super) fn compare(
         &self,
         pair: (usize, usize),

@@ -89,7 +89,11 @@ impl Reader for Folder {
 }
 
 /// Lists a tree; only the chosen classes are looked into.
-fn list(part: &Part<'_>, subset: &Subset, files: &dyn Files) -> Result<Listing<PathBuf>, Problems> {
+pub(super) fn list(
+    part: &Part<'_>,
+    subset: &Subset,
+    files: &dyn Files,
+) -> Result<Listing<PathBuf>, Problems> {
     let (classes, found) = pictures(part, subset, files, usize::MAX)?;
     let mut entries = Vec::new();
     for (class, paths) in classes.ids().zip(found) {
@@ -102,7 +106,7 @@ fn list(part: &Part<'_>, subset: &Subset, files: &dyn Files) -> Result<Listing<P
 }
 
 /// Shows picture files that lie one by one; for every source that has such.
-fn see<T: Send>(
+pub(super) fn see<T: Send>(
     entries: &[Entry<PathBuf>],
     files: &dyn Files,
     look: impl Fn(&Entry<PathBuf>, Content<'_>) -> Result<T, String> + Sync,
@@ -129,7 +133,7 @@ fn fingerprint(
 }
 
 /// Returns the keys of picture files by part and id.
-fn keys(
+pub(super) fn keys(
     part: &str,
     entries: &[Entry<PathBuf>],
     files: &dyn Files,
@@ -144,8 +148,26 @@ fn keys(
     entries.par_iter().map(hash).collect()
 }
 
+/// Returns a key of picture files whose classes do not follow from their ids alone.
+pub(super) fn labelled_key(
+    kind: &str,
+    parts: Parts<(String, Listing<PathBuf>)>,
+    subset: &Subset,
+    files: &dyn Files,
+) -> Result<Key, Problems> {
+    let hashed = parts.map(|(part, listing)| {
+        let kept = subset.kept_in(&listing.classes, &part)?;
+        let Listing { classes, entries } = listing.narrow(&kept);
+        let labels: Vec<ClassId> = entries.iter().map(|entry| entry.class).collect();
+        Ok((json!({"classes": classes, "labels": labels}), keys(&part, &entries, files)?))
+    })?;
+    let (labels, inputs): (Vec<_>, Vec<_>) = hashed.all().unzip();
+    let inputs: Vec<_> = inputs.into_iter().flatten().collect();
+    Ok(Key::of_stage(kind, 1, &json!(labels), &inputs))
+}
+
 /// Returns the chosen classes and at most `limit` pictures of each.
-fn pictures(
+pub(super) fn pictures(
     part: &Part<'_>,
     subset: &Subset,
     files: &dyn Files,
@@ -179,7 +201,7 @@ fn pictures(
 }
 
 /// Adds the pictures of a folder at any depth, until there are `limit`.
-fn walk(
+pub(super) fn walk(
     folder: &Path,
     files: &dyn Files,
     limit: usize,

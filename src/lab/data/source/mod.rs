@@ -6,16 +6,39 @@
 //! what is left is decoded. A new source is a file here, a variant of [`Source`], and a line in
 //! [`of`].
 
+mod cifar;
+mod cursor;
+#[cfg(test)]
+mod damage;
 mod digits;
 mod folder;
+mod grid;
+mod idx;
+mod imagenet;
+mod medmnist;
 mod parquet;
 mod reader;
 mod shapes;
+mod stl10;
+mod survey;
+mod svhn;
+mod synsets;
+mod tiny_imagenet;
+mod webdataset;
 
+pub use cifar::{Cifar, CifarLabels};
 pub use digits::Digits;
 pub use folder::Folder;
+pub use idx::Idx;
+pub use imagenet::ImageNet;
+pub use medmnist::Medmnist;
 pub use parquet::Parquet;
 pub use shapes::{Background, ClassBy, Colour, Law, Position, Scene, Shape, Shapes, Size, Texture};
+pub use stl10::Stl10;
+pub use survey::{Seen, Sight, Survey, survey};
+pub use svhn::Svhn;
+pub use tiny_imagenet::TinyImageNet;
+pub use webdataset::WebDataset;
 
 use super::dataset::Dataset;
 use super::subset::Subset;
@@ -33,6 +56,26 @@ pub enum Source {
     Parquet(Parquet),
     /// Pictures that the program draws, with known truth.
     Shapes(Shapes),
+    /// CIFAR-10 or CIFAR-100 in the files of their authors.
+    Cifar(Cifar),
+    /// The IDX files of MNIST, Fashion-MNIST, KMNIST and EMNIST.
+    Idx(Idx),
+    /// STL-10 in its binary files.
+    #[serde(rename = "stl10")]
+    Stl10(Stl10),
+    /// The street-view house numbers, cropped.
+    Svhn(Svhn),
+    /// An archive of MedMNIST.
+    Medmnist(Medmnist),
+    /// Tiny ImageNet as it is unpacked.
+    #[serde(rename = "tiny-imagenet")]
+    TinyImageNet(TinyImageNet),
+    /// ImageNet (ILSVRC 2012).
+    #[serde(rename = "imagenet")]
+    ImageNet(ImageNet),
+    /// Tar shards in the layout of WebDataset.
+    #[serde(rename = "webdataset")]
+    WebDataset(WebDataset),
 }
 
 /// Goes on with the reader of a source, whichever it is: the one `match` of the family.
@@ -43,9 +86,19 @@ macro_rules! of {
             Source::Folder($reader) => $go_on,
             Source::Parquet($reader) => $go_on,
             Source::Shapes($reader) => $go_on,
+            Source::Cifar($reader) => $go_on,
+            Source::Idx($reader) => $go_on,
+            Source::Stl10($reader) => $go_on,
+            Source::Svhn($reader) => $go_on,
+            Source::Medmnist($reader) => $go_on,
+            Source::TinyImageNet($reader) => $go_on,
+            Source::ImageNet($reader) => $go_on,
+            Source::WebDataset($reader) => $go_on,
         }
     };
 }
+
+use of;
 
 impl Default for Source {
     fn default() -> Self {
@@ -54,7 +107,7 @@ impl Default for Source {
 }
 
 /// The keys of a declaration that say where files lie, in every source.
-const PATHS: [&str; 4] = ["train", "val", "test", "path"];
+const PATHS: [&str; 6] = ["train", "val", "test", "path", "map", "words"];
 
 impl Source {
     /// Returns the key of its declaration: `digits`, `folder`.
@@ -102,7 +155,8 @@ pub struct Codec<'a> {
 }
 
 /// What a source keeps of one picture.
-pub(super) enum Content<'a> {
+#[derive(Clone)]
+pub enum Content<'a> {
     /// A picture file.
     File(&'a [u8]),
     /// Its pixels.

@@ -11,15 +11,13 @@ use rayon::prelude::*;
 
 use super::Content;
 use super::reader::{Part, Reader, absent, parts};
-use crate::lab::data::hugging_face::{BYTES, Footer, columns};
+use crate::lab::data::hugging_face::{BYTES, Footer, LABELS, columns};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
 use crate::terms::{ClassId, ClassNames, Files, Key, Problem, Problems, nearest};
 
 /// Picture columns that are found by themselves.
 const IMAGES: [&str; 2] = ["image", "img"];
-/// Label columns that are found by themselves.
-const LABELS: [&str; 3] = ["label", "fine_label", "coarse_label"];
 
 /// Parquet files in the Hugging Face image layout: a column of pictures (struct of `bytes` and
 /// `path`) and a column of integer labels. A path is a file, a folder that holds `train-*.parquet`

@@ -29,14 +29,15 @@ pub(super) trait Reader {
 
     /// Returns the chosen classes of each part, without decoding a picture.
     fn check(&self, subset: &Subset, files: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
-        Ok(keyed(Self::KIND, self.list(subset, files)?).map(|(key, listing)| {
+        keyed(Self::KIND, self.list(subset, files)?).map(|(key, listing)| {
             let kept = subset.kept_in(&listing.classes, &key)?;
             Ok(ClassNames::new(kept.iter().map(|class| listing.classes.name(*class))))
-        })?)
+        })
     }
 
     /// Shows the content of every entry to `look`, which says what it makes of it or why the
-    /// content is no picture. The results come in the order of the entries.
+    /// content is no picture. Entries are in the order of the list, some left out; the results come
+    /// in the order of the entries.
     fn see<T: Send>(
         &self,
         entries: &[Entry<Self::Place>],
@@ -185,4 +186,15 @@ pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Prob
         Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
         None => problem,
     }
+}
+
+/// Returns the key of some files by name, in this order.
+pub(super) fn hashed<'a>(
+    kind: &str,
+    names: impl Iterator<Item = &'a str>,
+    read: impl Fn(&str) -> Result<Vec<u8>, Problem>,
+) -> Result<Key, Problem> {
+    let hash = |name: &str| Ok((name.to_owned(), Key::of_bytes(&read(name)?)));
+    let inputs = names.map(hash).collect::<Result<Vec<_>, Problem>>()?;
+    Ok(Key::of_stage(kind, 1, &serde_json::Value::Null, &inputs))
 }

@@ -123,7 +123,7 @@ fn check_size(format: Format, width: usize, height: usize) -> Result<(), DecodeE
     Ok(())
 }
 
-fn sniff(bytes: &[u8]) -> Option<(Format, ImageFormat)> {
+pub(super) fn sniff(bytes: &[u8]) -> Option<(Format, ImageFormat)> {
     let kind = image::guess_format(bytes).ok()?;
     let format = match kind {
         ImageFormat::Png => Format::Png,

@@ -1,0 +1,128 @@
+//! `data`: what data can be read, what some data are like, and whether downloads are whole.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::setting::{Setting, data_folder};
+use super::{Stop, say};
+use crate::engine::{Disk as _, DiskFiles, RealDisk};
+use crate::experiment::{
+    Inspection, fetch, folder_source, inspect_experiment, inspect_source, source_of, sources,
+};
+
+#[derive(Args)]
+pub(super) struct Data {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Lists the sources and the well-known data sets.
+    Ls,
+    /// Looks at all pictures: counts, sizes, kinds of files, leakage.
+    #[command(after_help = "Examples:\n  \
+        ersatz data inspect table3\n  \
+        ersatz data inspect --folder pictures\n  \
+        ersatz data inspect --source 'svhn = { path = \"data/svhn\" }'")]
+    Inspect(Inspect),
+    /// Looks for the official files of a data set; says what is missing and where to get it.
+    Fetch(Fetch),
+}
+
+#[derive(Args)]
+struct Inspect {
+    /// Name of an experiment or path of its TOML file
+    #[arg(required_unless_present_any = ["folder", "source"])]
+    experiment: Option<String>,
+    /// A profile of the experiment
+    #[arg(long, requires = "experiment")]
+    profile: Option<String>,
+    /// Changes one key of the experiment; may be repeated
+    #[arg(short = 'o', long = "override", value_name = "KEY=VALUE", requires = "experiment")]
+    overrides: Vec<String>,
+    /// A folder with `train` and `test` (or `val`) in it, and one folder per class in each
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["experiment", "source"])]
+    folder: Option<String>,
+    /// A source as experiment files declare it
+    #[arg(long, value_name = "TOML", conflicts_with = "experiment")]
+    source: Option<String>,
+    /// Where the contact sheet is written
+    #[arg(long, default_value = "sheet.png", value_name = "PNG")]
+    sheet: PathBuf,
+}
+
+#[derive(Args)]
+struct Fetch {
+    /// Name of a data set, as `ersatz data ls` has it
+    name: String,
+    /// Folder of the files [default: the name, in `ERSATZ_DATA` or `../shared/data`]
+    #[arg(long, value_name = "DIR")]
+    to: Option<String>,
+}
+
+impl Data {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        match &self.verb {
+            Verb::Ls => {
+                say(sources().trim_end());
+                Ok(())
+            }
+            Verb::Inspect(verb) => verb.execute(),
+            Verb::Fetch(verb) => verb.execute(),
+        }
+    }
+}
+
+impl Inspect {
+    fn execute(&self) -> Result<(), Stop> {
+        let inspection = self.inspection()?;
+        say(inspection.page.trim_end());
+        if let Some(png) = &inspection.sheet {
+            let folder = match self.sheet.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                _ => Path::new("."),
+            };
+            RealDisk.create_folder(folder)?;
+            RealDisk.write(&folder.join(self.sheet.file_name().unwrap_or_default()), png)?;
+            say(format!("contact sheet: {}", self.sheet.display()));
+        }
+        if inspection.warnings.is_empty() {
+            say("warnings: none");
+        }
+        inspection.warnings.iter().for_each(say);
+        if inspection.unreadable.0.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::WrongData(inspection.unreadable))
+    }
+
+    fn inspection(&self) -> Result<Inspection, Stop> {
+        if let Some(experiment) = &self.experiment {
+            let setting =
+                Setting::of(experiment.clone(), self.profile.clone(), self.overrides.clone());
+            let (resolved, texts) = setting.resolved()?;
+            return inspect_experiment(&resolved, &DiskFiles)
+                .map_err(|problems| Stop::Wrong(problems, texts));
+        }
+        let source = match (&self.source, &self.folder) {
+            (Some(declared), _) => source_of("--source", declared)?,
+            (None, folder) => folder_source(folder.as_deref().unwrap_or("."), &DiskFiles)?,
+        };
+        inspect_source(&source, &DiskFiles).map_err(Stop::WrongData)
+    }
+}
+
+impl Fetch {
+    fn execute(&self) -> Result<(), Stop> {
+        let usual = || format!("{}/{}", data_folder().trim_end_matches('/'), self.name);
+        let folder = self.to.clone().unwrap_or_else(usual);
+        let fetched = fetch(&self.name, &folder, &DiskFiles)?;
+        say(fetched.page.trim_end());
+        match fetched.missing {
+            None => Ok(()),
+            Some(missing) => Err(Stop::Failed(missing)),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `metrics`: generated pictures against real ones, as the published tools measure them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::setting::{device, store_folder};
+use super::{Stop, say};
+use crate::comparison::{Comparison, Extraction, Request, Scores, Tool, Wanted, weights};
+use crate::engine::{
+    Disk as _, DiskFiles, Events, Executor as _, Local, RealDisk, Screen, ScreenStyle, Sink,
+    StopFlag, Store, Work,
+};
+use crate::terms::{Files, Problem};
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    ersatz metrics --real cifar/train --fake samples.npz\n  \
+    ersatz metrics fid is --real train --fake a --fake b --draw 5000\n  \
+    ersatz metrics fid --real fid_stats.npz --fake samples.zip --protocol pytorch-fid")]
+pub(super) struct Metrics {
+    /// The scores, or `all` that the protocol has
+    #[arg(value_name = "SCORE", default_value = "all")]
+    scores: Vec<String>,
+    /// Real pictures: a folder, a .zip, a .npz of samples or of statistics, a .parquet
+    #[arg(long)]
+    real: String,
+    /// Generated pictures; more than once for more columns
+    #[arg(long, required = true)]
+    fake: Vec<String>,
+    /// Whose way of preparing pictures and computing scores
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Tool,
+    /// The network that turns pictures into features
+    #[arg(long, default_value = "inception")]
+    extractor: String,
+    /// Its weights [default: looked for where other tools leave them, see `ersatz weights`]
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Draws so many pictures of each side, by NumPy's `RandomState(2020)`
+    #[arg(long, value_name = "N")]
+    draw: Option<usize>,
+    /// Shows distances of fewer than 2048 pictures
+    #[arg(long)]
+    allow_small_n: bool,
+    /// Compares sets of different sizes
+    #[arg(long)]
+    allow_different_n: bool,
+    /// Leaves out pictures that cannot be read
+    #[arg(long)]
+    skip_unreadable: bool,
+    /// Leaves out intervals that take longer than their score
+    #[arg(long)]
+    no_intervals: bool,
+    /// Writes mean and covariance of the real pictures as .npz
+    #[arg(long, value_name = "FILE")]
+    write_statistics: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// Where the network runs: `cpu`, or `cuda:0` in a build with that feature
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Folder of the artifact store [default: `ERSATZ_CACHE` or `.ersatz`]
+    #[arg(long)]
+    store: Option<String>,
+}
+
+impl Metrics {
+    pub(super) fn execute(&self) -> Result<(), Stop> {
+        let network = super::weights::network("--extractor", &self.extractor)?;
+        let wanted = self.wanted()?;
+        let folders = super::weights::folders();
+        let weights = weights::load(network, self.weights.as_deref(), &folders, &DiskFiles)?;
+        let extraction = Arc::new(Extraction {
+            network,
+            preprocessing: self.protocol.preprocessing(network),
+            weights: weights.state,
+            weights_hash: weights.hash,
+            device: device(&self.device)?,
+        });
+        let request = Request {
+            tool: self.protocol,
+            wanted,
+            real: self.real.clone(),
+            fakes: self.fake.clone(),
+            draw: self.draw,
+            allow_small_n: self.allow_small_n,
+            allow_different_n: self.allow_different_n,
+            skip_unreadable: self.skip_unreadable,
+            intervals: !self.no_intervals,
+        };
+        let files: Arc<dyn Files> = Arc::new(DiskFiles);
+        let comparison = Comparison::plan(&request, &extraction, &files)
+            .map_err(|problems| Stop::Wrong(problems, Vec::new()))?;
+        let store = Store::open(store_folder(self.store.as_deref()))?;
+        work(&comparison, &store)?;
+        if let Some(path) = &self.write_statistics {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            RealDisk.create_folder(folder)?;
+            RealDisk.write(path, &comparison.statistics(&store)?)?;
+        }
+        self.print(&comparison, &comparison.scores(&store)?);
+        Ok(())
+    }
+
+    /// Returns the scores that were named, all of which the protocol must have.
+    fn wanted(&self) -> Result<BTreeSet<Wanted>, Problem> {
+        use clap::ValueEnum as _;
+        let has = self.protocol.scores();
+        let mut wanted = BTreeSet::new();
+        for name in self.scores.iter().flat_map(|names| names.split(',')) {
+            if name == "all" {
+                wanted.extend(has);
+                continue;
+            }
+            let names = has.iter().filter_map(|it| it.to_possible_value());
+            let names: Vec<String> = names.map(|it| it.get_name().to_owned()).collect();
+            let found = Wanted::from_str(name, false).ok().filter(|it| has.contains(it));
+            wanted.insert(found.ok_or_else(|| {
+                let expected = format!("`all`, `{}`", names.join("`, `"));
+                let found = format!("`{name}` with `--protocol {}`", self.protocol.name());
+                Problem::new("metrics", found, expected)
+            })?);
+        }
+        Ok(wanted)
+    }
+
+    fn print(&self, comparison: &Comparison, scores: &[(String, Scores)]) {
+        if self.json {
+            let sets: serde_json::Map<String, serde_json::Value> =
+                scores.iter().map(|(name, scores)| (name.clone(), json!(scores))).collect();
+            let all = json!({"warnings": comparison.warnings, "sets": sets});
+            say(serde_json::to_string_pretty(&all).unwrap_or_default());
+            return;
+        }
+        say(comparison.table(scores).markdown());
+        for (name, scores) in scores {
+            scores.refused.iter().for_each(|why| say(format!("not measured ({name}): {why}")));
+            scores.warnings.iter().for_each(|text| say(format!("warning ({name}): {text}")));
+        }
+        comparison.warnings.iter().for_each(|text| say(format!("warning: {text}")));
+    }
+}
+
+/// Runs what is missing of a comparison.
+fn work(comparison: &Comparison, store: &Store) -> Result<(), Stop> {
+    let stop = StopFlag::default();
+    super::run::listen(&stop)?;
+    let style = ScreenStyle::choose(|name| std::env::var(name).ok());
+    let events = Events::new(vec![Sink::Screen(Screen::stderr(style))]);
+    let work = Work {
+        graph: &comparison.graph,
+        targets: &comparison.targets,
+        store,
+        events: &events,
+        stop: &stop,
+    };
+    let summary = Local { jobs: 1 }.execute(&work)?;
+    drop(events);
+    super::run::failed(&comparison.graph, &summary)
+}

@@ -1,0 +1,202 @@
+//! Damaged files of every binary format: an error that names the file, never a panic.
+//!
+//! 2,000 inputs for each of ten kinds of files, each a valid file that is cut, flipped in some
+//! bits, overwritten with large and negative numbers where sizes stand, or lengthened.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proptest::prelude::*;
+
+use super::{Codec, Source, check, fingerprint, load};
+use crate::lab::data::subset::Subset;
+use crate::lab::data::tests::golden_files;
+use crate::terms::{Files as _, MemoryFiles, Picture, Seed};
+
+/// What happens to a file.
+#[derive(Clone, Debug)]
+enum Harm {
+    /// Only this share of it is left.
+    Cut(f64),
+    /// Bits change at these places, as shares of its length.
+    Flips(Vec<(f64, u8)>),
+    /// A number is written at this place, little-endian.
+    Number(f64, u32),
+    /// Bytes are put in at this place.
+    More(f64, Vec<u8>),
+}
+
+impl Harm {
+    fn apply(&self, file: &mut Vec<u8>) {
+        let at = |share: f64, length: usize| ((length as f64 * share) as usize).min(length);
+        match self {
+            Self::Cut(share) => file.truncate(at(*share, file.len())),
+            Self::Flips(flips) => {
+                for (share, bit) in flips {
+                    let place = at(*share, file.len() - 1);
+                    file[place] ^= 1 << bit;
+                }
+            }
+            Self::Number(share, number) => {
+                let place = at(*share, file.len().saturating_sub(4));
+                for (byte, new) in file[place..].iter_mut().zip(number.to_le_bytes()) {
+                    *byte = new;
+                }
+            }
+            Self::More(share, bytes) => {
+                let place = at(*share, file.len());
+                file.splice(place..place, bytes.iter().copied());
+            }
+        }
+    }
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    // Most headers stand in front: half of all harm is done there.
+    let place = prop_oneof![0.0..0.02_f64, 0.0..1.0_f64];
+    let flip = (place.clone(), 0..8_u8);
+    let numbers = prop_oneof![
+        Just(u32::MAX),
+        Just(0x7fff_ffff),
+        Just(0xffff_ff7f),
+        Just(0x8000_0000),
+        Just(0),
+        any::<u32>()
+    ];
+    prop_oneof![
+        (0.0..1.0_f64).prop_map(Harm::Cut),
+        proptest::collection::vec(flip, 1..6).prop_map(Harm::Flips),
+        (place.clone(), numbers).prop_map(|(place, number)| Harm::Number(place, number)),
+        (place, proptest::collection::vec(any::<u8>(), 1..40))
+            .prop_map(|(place, bytes)| Harm::More(place, bytes)),
+    ]
+}
+
+/// Returns the files of a golden folder whose names begin so, without their ends.
+fn some(folder: &str, names: &[&str]) -> (MemoryFiles, Vec<PathBuf>) {
+    let all = golden_files(folder);
+    let mut files = MemoryFiles::default();
+    let mut paths = Vec::new();
+    for (path, _) in all.list(Path::new("d")).unwrap() {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if names.iter().any(|front| name.starts_with(front)) {
+            files.insert(path.clone(), all.read(&path).unwrap());
+            paths.push(path);
+        }
+    }
+    assert!(!paths.is_empty(), "{folder} has {names:?}");
+    (files, paths)
+}
+
+fn unpacked(archive: &str) -> (MemoryFiles, Vec<PathBuf>) {
+    let (packed, paths) = some("data/cifar", &[archive]);
+    let packed = packed.read(&paths[0]).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
+    let (mut files, mut paths) = (MemoryFiles::default(), Vec::new());
+    for member in archive.entries().unwrap() {
+        let mut member = member.unwrap();
+        let path = Path::new("d").join(member.path().unwrap().file_name().unwrap());
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut member, &mut content).unwrap();
+        files.insert(path.clone(), content);
+        paths.push(path);
+    }
+    (files, paths)
+}
+
+/// A source, its files, and which of them may be harmed.
+type Patient = (Source, MemoryFiles, Vec<PathBuf>);
+
+fn patient(toml: &str, (files, paths): (MemoryFiles, Vec<PathBuf>)) -> Patient {
+    (toml::from_str(toml).unwrap(), files, paths)
+}
+
+/// Harms one file and does all that a source is asked for; what it says names a file or a key.
+/// Returns whether the data were refused.
+fn endure(
+    (source, files, paths): &Patient,
+    which: usize,
+    harm: &Harm,
+) -> Result<bool, TestCaseError> {
+    let mut files = files.clone();
+    let path = &paths[which % paths.len()];
+    let mut content = files.read(path).unwrap();
+    harm.apply(&mut content);
+    files.insert(path.clone(), content);
+    let decode = |file: &[u8]| match file {
+        [b'p', b'i', b'c', ..] => Ok(Picture::filled(1, 1, [0; 3])),
+        _ => Err("no picture".to_owned()),
+    };
+    let codec = Codec { decode: &decode, fit: &|picture| picture };
+    let all = Subset::default();
+    let found = check(source, &all, &files);
+    let loaded = load(source, &all, Seed::root(0), &files, codec);
+    if !found.0.is_empty() {
+        prop_assert!(loaded.is_err(), "what the check refuses is not loaded: {found}");
+    }
+    let _ = fingerprint(source, &all, &files);
+    let refused = loaded.is_err();
+    for problem in found.0.into_iter().chain(loaded.err().unwrap_or_default().0) {
+        let kind = source.kind();
+        let key = problem.source.starts_with(kind);
+        prop_assert!(key || problem.source.starts_with("d/"), "{problem}");
+        prop_assert!(problem.source.len() < 300 && problem.found.len() < 600, "{problem}");
+    }
+    Ok(refused)
+}
+
+macro_rules! endures {
+    ($($name:ident: $patient:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            let patient = $patient;
+            let refused = AtomicUsize::new(0);
+            let config = ProptestConfig::with_cases(2000);
+            proptest!(config, |(which in 0..100_usize, harm in harm())| {
+                refused.fetch_add(usize::from(endure(&patient, which, &harm)?), Ordering::Relaxed);
+            });
+            // The harm reaches what is read, and not every harm is noticed: a level may change.
+            let refused = refused.into_inner();
+            assert!(refused > 200 && refused < 2000, "{refused} of 2,000 were refused");
+        })*
+    };
+}
+
+endures! {
+    cifar_binary: patient("[cifar]\npath = \"d\"", unpacked("cifar-100-binary"));
+    cifar_pickles: patient("[cifar]\npath = \"d\"", unpacked("cifar-100-python"));
+    cifar_archive: patient(
+        "[cifar]\npath = \"d/cifar-100-python.tar.gz\"",
+        some("data/cifar", &["cifar-100-py"])
+    );
+    idx_plain_and_packed:
+        patient("[idx]\npath = \"d\"", some("data/idx", &["train", "t10k"]));
+    stl10: {
+        let mut files = MemoryFiles::default();
+        let mut paths = Vec::new();
+        for (name, content) in [
+            ("d/train_X.bin", vec![7; 2 * 27_648]),
+            ("d/train_y.bin", vec![1, 10]),
+            ("d/test_X.bin", vec![7; 27_648]),
+            ("d/test_y.bin", vec![3]),
+        ] {
+            files.insert(name, content);
+            paths.push(PathBuf::from(name));
+        }
+        patient("[stl10]\npath = \"d\"", (files, paths))
+    };
+    svhn_packed_and_plain: patient("[svhn]\npath = \"d\"", some("data/svhn", &["train", "test"]));
+    medmnist_packed:
+        patient("[medmnist]\npath = \"d/grey.npz\"", some("data/medmnist", &["grey"]));
+    medmnist_stored:
+        patient("[medmnist]\npath = \"d/colour.npz\"", some("data/medmnist", &["colour"]));
+    webdataset_cls: patient(
+        "[webdataset]\ntrain = \"d/shard-000.tar\"\ntest = \"d/shard-001.tar\"",
+        some("data/webdataset", &["shard"])
+    );
+    webdataset_json: patient(
+        "[webdataset]\ntrain = \"d/shard-000.tar\"\ntest = \"d/shard-001.tar\"\n\
+         json-key = \"label\"",
+        some("data/webdataset", &["shard"])
+    );
+}
