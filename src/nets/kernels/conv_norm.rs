@@ -7,8 +7,6 @@
 //! within a graph and for grouped convolutions the operators one after the other serve.
 
 use burn::tensor::Tensor;
-#[cfg(target_arch = "x86_64")]
-use rayon::prelude::*;
 
 use super::batch_norm::{Affine, Finish, batch_norm};
 use super::convolution::{Geometry, conv2d};
@@ -49,14 +47,14 @@ mod tiles {
     };
 
     use burn::tensor::Tensor;
+    use rayon::prelude::*;
 
     use super::super::batch_norm::known_channels;
     use super::super::convolution::shape;
     use super::super::flex::{Operands, flex_tensor, take};
     use super::super::scratch::Scratch;
     use super::super::shifts::{Shape, gather};
-    use super::{Geometry, IndexedParallelIterator, KnownNorm, ParallelIterator};
-    use super::{ParallelSlice, ParallelSliceMut};
+    use super::{Geometry, KnownNorm};
 
     /// Outputs of a tile.
     const ROWS: usize = 8;
@@ -195,6 +193,7 @@ mod tiles {
     /// # Safety
     /// The processor has AVX-512F.
     #[target_feature(enable = "avx512f")]
+    #[expect(clippy::needless_range_loop, reason = "as loops over items they cost a tenth more")]
     fn tile<const V: usize>(
         weights: &[f32],
         numbers: &[f32],
