@@ -207,15 +207,15 @@ mod tiles {
         for k in 0..depth {
             // Loops, not closures: those would not be compiled for these instructions.
             let mut right = [_mm512_setzero_ps(); V];
-            for (v, right) in right.iter_mut().enumerate() {
+            for v in 0..V {
                 // SAFETY: `k < depth`, and the panel has `depth` rows of `V` vectors.
-                *right = unsafe { _mm512_loadu_ps(numbers.as_ptr().add((k * V + v) * LANES)) };
+                right[v] = unsafe { _mm512_loadu_ps(numbers.as_ptr().add((k * V + v) * LANES)) };
             }
-            for (row, sums) in sums.iter_mut().enumerate() {
+            for row in 0..ROWS {
                 // SAFETY: `weights` has `depth` times `ROWS` numbers.
                 let weight = _mm512_set1_ps(unsafe { *weights.get_unchecked(k * ROWS + row) });
                 for v in 0..V {
-                    sums[v] = _mm512_fmadd_ps(weight, right[v], sums[v]);
+                    sums[row][v] = _mm512_fmadd_ps(weight, right[v], sums[row][v]);
                 }
             }
         }
