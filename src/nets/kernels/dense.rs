@@ -19,8 +19,8 @@ const COLUMNS: usize = 32;
 /// Panels of a piece of work. They are read once per block of rows and stay in the second cache.
 const PANELS: usize = 2;
 
-/// Blocks of rows of a piece of work.
-const BLOCKS: usize = 36;
+/// Blocks of rows of a piece of work, at most. Its panels are interleaved anew.
+const BLOCKS: usize = 74;
 
 /// Rows, interleaved: of each block, the first numbers of all rows, then the second, and so on.
 #[derive(Default)]
@@ -77,7 +77,9 @@ pub(super) fn multiply(
     assert!(numbers.len() >= outputs * inputs, "the weight has all of its numbers");
     assert!(out.len() >= x.rows * outputs, "the target holds the product");
     let width = PANELS * COLUMNS;
-    let (strips, chunks) = (outputs.div_ceil(width), x.rows.div_ceil(BLOCKS * ROWS));
+    let blocks = x.rows.div_ceil(ROWS);
+    let (strips, chunks) = (outputs.div_ceil(width), blocks.div_ceil(BLOCKS));
+    let chunk_blocks = blocks.div_ceil(chunks.max(1));
     let target = Shared { start: out.as_mut_ptr() };
     (0..strips * chunks).into_par_iter().for_each_init(Vec::new, |panels, piece| {
         let (chunk, first) = (piece / strips, piece % strips * width);
@@ -88,7 +90,7 @@ pub(super) fn multiply(
             interleave(weight, j, panel);
         }
         let mut tile = [[0.0; COLUMNS]; ROWS];
-        for block in chunk * BLOCKS..((chunk + 1) * BLOCKS).min(x.rows.div_ceil(ROWS)) {
+        for block in chunk * chunk_blocks..((chunk + 1) * chunk_blocks).min(blocks) {
             let rows = &x.numbers[block * ROWS * inputs..][..ROWS * inputs];
             for (j, panel) in (first..ends).step_by(COLUMNS).zip(panels.chunks_exact(panel)) {
                 products(rows, panel, &mut tile);
@@ -254,15 +256,19 @@ fn products_avx512(rows: &[f32], panel: &[f32], tile: &mut Tile) {
         _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    // Written out row by row: of a loop, the compiler keeps the sums in
+    // memory where it optimises for less than the utmost.
+    macro_rules! add {
+        ($a:ident, $b:ident: $($row:literal)*) => {$(
+            let a = _mm512_set1_ps($a[$row]);
+            sums[$row][0] = _mm512_fmadd_ps(a, $b[0], sums[$row][0]);
+            sums[$row][1] = _mm512_fmadd_ps(a, $b[1], sums[$row][1]);
+        )*};
+    }
     for (a, b) in rows.as_chunks::<ROWS>().0.iter().zip(panel.as_chunks::<COLUMNS>().0) {
         // SAFETY: a row of a panel has two vectors.
         let b = unsafe { [_mm512_loadu_ps(b.as_ptr()), _mm512_loadu_ps(b.as_ptr().add(16))] };
-        for row in 0..ROWS {
-            let a = _mm512_set1_ps(a[row]);
-            for half in 0..2 {
-                sums[row][half] = _mm512_fmadd_ps(a, b[half], sums[row][half]);
-            }
-        }
+        add!(a, b: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
     }
     for (tile, sums) in tile.iter_mut().zip(sums) {
         // SAFETY: a row of a tile has two vectors.
@@ -281,7 +287,7 @@ mod tests {
     use crate::testing::{Tol, close_all};
 
     /// `[rows, inputs, outputs]`.
-    const SHAPES: [[usize; 3]; 8] = [
+    const SHAPES: [[usize; 3]; 9] = [
         [1, 1, 1],
         [13, 16, 32],
         [14, 17, 33],
@@ -290,6 +296,7 @@ mod tests {
         [600, 48, 70],
         [2, 700, 31],
         [505, 5, 65],
+        [1037, 4, 65],
     ];
 
     fn drawn(name: &str, count: usize) -> Vec<f32> {
