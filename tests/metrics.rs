@@ -1,0 +1,197 @@
+//! `ersatz metrics` and `ersatz weights` as people use them, on an Inception with made-up weights.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use burn::tensor::Device;
+use ersatz::lab::images::encode_png;
+use ersatz::nets::blocks::Site;
+use ersatz::nets::inception::Inception;
+use ersatz::nets::weights::{State, state_of, write_safetensors};
+use ersatz::terms::{Picture, Seed};
+use serde_json::Value;
+
+/// Pictures per side: what fills one batch of the network.
+const PICTURES: usize = 12;
+
+struct Desk(tempfile::TempDir);
+
+struct Told {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    /// A folder with real pictures, generated ones that are brighter, and weights.
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        for (folder, light) in [("real", 0), ("fake", 60)] {
+            for i in 0..PICTURES {
+                let mut picture = Picture::filled(16, 16, [light; 3]);
+                let noise = Seed::root(i as u64).child(folder).stream().normals(16 * 16 * 3);
+                for (byte, z) in picture.rgb_mut().iter_mut().zip(noise) {
+                    *byte = byte.saturating_add((90.0 + 40.0 * z).clamp(0.0, 190.0) as u8);
+                }
+                desk.write(&format!("{folder}/{i:02}.png"), &encode_png(&picture));
+            }
+        }
+        desk.write("inception.safetensors", &write_safetensors(&weights()));
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Told {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
+        command.args(arguments).current_dir(self.0.path()).env_remove("ERSATZ_CACHE");
+        command.env("TORCH_HOME", self.path("torch")).env("HF_HOME", self.path("hub"));
+        let output = command.output().unwrap();
+        Told {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Measures with the made-up weights and these options.
+    fn measure(&self, options: &[&str]) -> Told {
+        let usual = ["metrics", "--weights", "inception.safetensors", "--fake", "fake"];
+        self.run(&[&usual[..], options].concat())
+    }
+
+    fn scores(&self, options: &[&str]) -> Value {
+        let told = self.measure(&[options, &["--json"]].concat());
+        assert_eq!(told.code, 0, "{}", told.err);
+        serde_json::from_str::<Value>(&told.out).unwrap()["sets"]["fake"].clone()
+    }
+}
+
+/// Returns weights that let pictures through: He's deviations, norms that do nothing.
+fn weights() -> State {
+    let mut state = state_of(&Inception::new(&Site::blank(&Device::flex())));
+    for (name, array) in &mut state {
+        let fan_in = array.shape[1..].iter().product::<usize>() as f32;
+        let count = array.values.len();
+        array.values = match array.shape.len() {
+            1 if name.ends_with("weight") || name.ends_with("var") => vec![1.0; count],
+            1 => vec![0.0; count],
+            _ => {
+                let drawn = Seed::root(7).child(name).stream().normals(count);
+                drawn.into_iter().map(|z| z * (2.0 / fan_in).sqrt()).collect()
+            }
+        };
+    }
+    state
+}
+
+fn value(scores: &Value, name: &str) -> Option<f64> {
+    let lines = scores["lines"].as_array().unwrap();
+    lines.iter().find(|line| line["name"] == name)?["value"].as_f64()
+}
+
+#[test]
+fn two_folders_become_scores_with_protocols_once() {
+    let desk = Desk::new();
+    let all = ["--real", "real", "--allow-small-n"];
+    let scores = desk.scores(&all);
+    for name in ["fid", "sfid", "kid", "is", "precision", "recall", "density", "coverage"] {
+        assert!(value(&scores, name).is_some_and(f64::is_finite), "{name}: {scores:#}");
+    }
+    let protocol = scores["lines"][0]["protocol"].as_str().unwrap();
+    for part in [
+        "fid[tool=ersatz;extractor=inception.pool3@",
+        ",pil-bicubic-f32-299,(x-128)/128;jpeg=libjpeg-turbo;f64;rank-deficient;N=12/12;ref=real]",
+    ] {
+        assert!(protocol.contains(part), "{protocol}");
+    }
+    // The table, from the store: nothing is started.
+    let again = desk.measure(&all);
+    assert!(!again.err.contains("started"), "{}", again.err);
+    assert!(again.out.contains("| fid ↓ ") && again.out.contains("Protocols:"), "{}", again.out);
+    // Another way of preparing pictures is another number.
+    let other = desk.scores(&["fid", "--real", "real", "--allow-small-n", "--protocol", "tf"]);
+    assert_ne!(value(&other, "fid"), value(&scores, "fid"));
+}
+
+#[test]
+fn statistics_of_the_real_side_serve_instead_of_its_pictures() {
+    let desk = Desk::new();
+    let fid = ["fid", "sfid", "--allow-small-n", "--no-intervals"];
+    let write = ["--real", "real", "--write-statistics", "out/real.npz"];
+    let from_pictures = desk.scores(&[&fid[..], &write].concat());
+    let from_file = desk.scores(&[&fid[..], &["--real", "out/real.npz"]].concat());
+    for name in ["fid", "sfid"] {
+        let (a, b) = (value(&from_pictures, name).unwrap(), value(&from_file, name).unwrap());
+        // Of twelve pictures the file's covariance is singular, its root exact to about 1e-8.
+        assert!((a - b).abs() <= 1e-4 * a.abs(), "{name}: {a} {b}");
+    }
+    let kid = desk.scores(&["kid", "--real", "out/real.npz"]);
+    assert!(kid["refused"][0].as_str().unwrap().contains("statistics"), "{kid:#}");
+}
+
+#[test]
+fn what_the_literature_forbids_is_refused_with_its_reason() {
+    let desk = Desk::new();
+    let scores = desk.scores(&["fid", "--real", "real"]);
+    assert_eq!(scores["lines"].as_array().unwrap().len(), 0);
+    let why = scores["refused"][0].as_str().unwrap();
+    assert!(why.contains("of 12 pictures") && why.contains("--allow-small-n"), "{why}");
+
+    let one = fs::read(desk.path("fake/00.png")).unwrap();
+    desk.write("few/00.png", &one);
+    let told = desk.measure(&["--real", "real", "--fake", "few"]);
+    assert_eq!(told.code, 2);
+    assert!(told.err.contains("`few` has 1 pictures, the first set 12"), "{}", told.err);
+    assert!(told.err.contains("--draw N"), "{}", told.err);
+}
+
+#[test]
+fn one_unreadable_picture_stops_the_run_by_name_unless_told_otherwise() {
+    let desk = Desk::new();
+    desk.write("real/05.png", b"\x89PNG\r\n\x1a\n cut");
+    let told = desk.measure(&["kid", "--real", "real"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    for part in ["real/05.png", "1 of 12 pictures cannot be read", "--skip-unreadable"] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+    }
+    let skipping = desk.measure(&["kid", "--real", "real", "--skip-unreadable"]);
+    assert_eq!(skipping.code, 0, "{}", skipping.err);
+    assert!(skipping.err.contains("1 of 12 pictures cannot be read: left out"), "{}", skipping.err);
+    assert!(skipping.out.contains("N=11/12"), "{}", skipping.out);
+}
+
+#[test]
+fn weights_that_are_absent_cut_or_of_another_network_are_told() {
+    let desk = Desk::new();
+    let told = desk.run(&["metrics", "--real", "real", "--fake", "fake"]);
+    assert_eq!(told.code, 2);
+    for part in ["no weights for `inception`", "pt_inception-2015-12-05-6726825d.pth", "hint: "] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+    }
+    let whole = fs::read(desk.path("inception.safetensors")).unwrap();
+    desk.write("cut.safetensors", &whole[..whole.len() / 2]);
+    let told = desk.run(&["weights", "check", "inception", "cut.safetensors"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    let told = desk.run(&["weights", "check", "vgg16", "inception.safetensors"]);
+    assert_eq!(told.code, 2);
+    assert!(told.err.contains("vgg16"), "{}", told.err);
+    let good = desk.run(&["weights", "check", "inception", "inception.safetensors"]);
+    assert!(good.code == 0 && good.out.contains("tensors fit `inception`"), "{}", good.err);
+
+    let mut state = weights();
+    state.get_mut("fc.bias").unwrap().values[3] = f32::NAN;
+    desk.write("nan.safetensors", &write_safetensors(&state));
+    let told = desk.run(&["weights", "check", "inception", "nan.safetensors"]);
+    assert!(told.code == 2 && told.err.contains("`fc.bias`"), "{}", told.err);
+    let listed = desk.run(&["weights", "ls"]);
+    assert!(listed.out.contains("inception ") && listed.out.contains("absent"), "{}", listed.out);
+}
