@@ -168,9 +168,9 @@ fn exchange(from: &[f32], step: usize, to: &mut [f32]) {
     assert!(from.len() >= (SQUARE - 1) * step + SQUARE, "the square lies in the weight");
     assert!(to.len() >= (SQUARE - 1) * COLUMNS + SQUARE, "the square lies in the panel");
     let (mut a, mut b) = ([_mm512_setzero_ps(); SQUARE], [_mm512_setzero_ps(); SQUARE]);
-    for i in 0..SQUARE {
+    for (i, row) in a.iter_mut().enumerate() {
         // SAFETY: the assertion above.
-        a[i] = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
+        *row = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
     }
     // Pairs of rows, then fours; lanes of 128 bits stay where they are.
     for i in 0..SQUARE / 2 {
@@ -358,14 +358,15 @@ mod tests {
     fn tiles_are_the_same_with_any_vectors() {
         let inputs = 77;
         let (rows, panel) = (drawn("rows", ROWS * inputs), drawn("panel", COLUMNS * inputs));
-        let run = |operator: &dyn Fn(&[f32], &[f32], &mut Tile)| {
+        let run = |add: fn(f32, f32, f32) -> f32| {
             let mut tile = [[0.0; COLUMNS]; ROWS];
-            operator(&rows, &panel, &mut tile);
+            products_loop(&rows, &panel, &mut tile, add);
             tile.concat()
         };
-        let fused = run(&|a, b, tile| products_loop(a, b, tile, f32::mul_add));
-        let apart = run(&|a, b, tile| products_loop(a, b, tile, |a, b, sum| a * b + sum));
-        let ours = run(&products);
+        let (fused, apart) = (run(f32::mul_add), run(|a, b, sum| a * b + sum));
+        let mut tile = [[0.0; COLUMNS]; ROWS];
+        products(&rows, &panel, &mut tile);
+        let ours = tile.concat();
         // Sums of 77 products; without fused operations each is rounded twice.
         let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
         close_all(&wide(&apart), &wide(&fused), Tol::absolute(2e-5));
