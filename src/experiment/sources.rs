@@ -7,10 +7,11 @@ use crate::lab::data::{Found, OFFICIAL, Official, Source};
 use crate::terms::{Files, Problem};
 
 /// What each source reads, in the order of the reference.
-const READS: [(&str, &str); 11] = [
+const READS: [(&str, &str); 12] = [
     ("digits", "1,797 handwritten digits of 8 x 8 pixels, in the program itself"),
     ("folder", "picture files, one folder per class: `train/cat/1.png`"),
     ("parquet", "Hugging Face image data: `train-00000-of-00001.parquet`"),
+    ("shapes", "pictures that the program draws: shape, colour, texture, background, position"),
     ("cifar", "CIFAR-10 and CIFAR-100, binary or pickled, in a folder or as `.tar.gz`"),
     ("idx", "MNIST, Fashion-MNIST, KMNIST, EMNIST: `train-images-idx3-ubyte.gz` and three more"),
     ("stl10", "STL-10: `train_X.bin`, `train_y.bin`, `test_X.bin`, `test_y.bin`"),

@@ -1,9 +1,9 @@
 //! Where science meets machinery: one file is one stage, its spec, its inputs and its run.
 //!
 //! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
-//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones ([`PlantedStage`] draws
-//! them without a generator), [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests it,
-//! [`MeasureStage`] measures the synthetic pictures.
+//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones ([`PlantedStage`]
+//! draws them without a generator), [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests
+//! it, [`MeasureStage`] measures the synthetic pictures.
 //! A stage holds no formula and reads no TOML. What a stage leaves is in files that their owners
 //! name as constants.
 

@@ -152,10 +152,8 @@ fn what_is_no_album_is_told() {
         files.insert(name, content.to_vec());
     }
     for (place, want) in [
-        (
-            "picture",
-            "does not exist, expected a folder of pictures, .zip, .npz or .parquet\nhint: did you mean `pictures`?",
-        ),
+        ("picture", "does not exist, expected a folder of pictures, .zip, .npz or .parquet"),
+        ("picture", "hint: did you mean `pictures`?"),
         ("pictures", "no picture in it"),
         ("cut.zip", "`cut.zip`: "),
         ("cut.npz", "`cut.npz`: "),

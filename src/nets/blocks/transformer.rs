@@ -176,7 +176,8 @@ impl PatchEmbed {
     }
 
     /// Returns the tokens of pictures, `[n, t, d]`: the class token and one per patch, row by row,
-    /// each with the embedding of its position. The class is `[1, 1, d]`, positions are `[1, t, d]`.
+    /// each with the embedding of its position. The class is `[1, 1, d]`, positions are
+    /// `[1, t, d]`.
     pub fn tokens(
         &self,
         x: Tensor<4>,
@@ -305,6 +306,7 @@ mod tests {
         let x = tokens(2, shape, &device);
         let [with, without] =
             [scaled, bare].map(|layers| numbers_of(TransformerLayer::run(&layers, x.clone())));
-        close_f32(&with, &without, Tol::absolute(1e-6)); // The sum of a branch is rounded once more.
+        // The sum of a branch is rounded once more.
+        close_f32(&with, &without, Tol::absolute(1e-6));
     }
 }

@@ -5,13 +5,14 @@
 //! `dinov2/models/vision_transformer.py` at `027a9ac`), which timm shares; files may have those of
 //! Hugging Face. The features are the class token behind the last normalisation.
 //!
-//! What the tools feed it, all at 224 x 224 pixels without crop, with ImageNet's mean (0.485, 0.456,
-//! 0.406) and deviation (0.229, 0.224, 0.225) of values in [0, 1]:
+//! What the tools feed it, all at 224 x 224 pixels without crop, with ImageNet's mean (0.485,
+//! 0.456, 0.406) and deviation (0.229, 0.224, 0.225) of values in [0, 1]:
 //!
 //! - dgm-eval: Pillow's bicubic resize in 8 bits; with `clean_resize` in f32, clipped to 0..255.
 //! - EDM2: torch's anti-aliased bicubic resize of 0..255 in f32, neither rounded nor clipped; with
 //!   `resize_mode="pil"` as dgm-eval.
-//! - torch-fidelity: TensorFlow 1's bilinear resize of 0..255 in f32; B/14 and S/14 are on offer too.
+//! - torch-fidelity: TensorFlow 1's bilinear resize of 0..255 in f32; B/14 and S/14 are on offer
+//!   too.
 //!
 //! All three run the hub code, so published distances are those of [`Interpolation::Offset`].
 

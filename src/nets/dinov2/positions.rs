@@ -26,8 +26,8 @@ impl Interpolation {
     }
 }
 
-/// Returns position embeddings, `[1 + patches * patches, d]`, for those of a square grid. The first,
-/// which belongs to the class token, stays.
+/// Returns position embeddings, `[1 + patches * patches, d]`, for those of a square grid. The
+/// first, which belongs to the class token, stays.
 pub(super) fn resized(
     embeddings: &[f32],
     d: usize,

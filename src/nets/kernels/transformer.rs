@@ -2,8 +2,8 @@
 //!
 //! The tokens of all pictures go through a layer together, as rows of the products of [`dense`];
 //! attention works on each head of each picture. Either way the numbers of a picture depend neither
-//! on the pictures beside it nor on the number of threads. What follows a product, be it the unit or
-//! the sum with the tokens, happens while its numbers are in the near cache.
+//! on the pictures beside it nor on the number of threads. What follows a product, be it the unit
+//! or the sum with the tokens, happens while its numbers are in the near cache.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -62,8 +62,8 @@ pub struct LayerWeights {
     pub gelu: Gelu,
 }
 
-/// Returns `[n, t, d]` behind all layers for `[n, t, d]`; nothing if any of it belongs to a graph or
-/// lives on another device.
+/// Returns `[n, t, d]` behind all layers for `[n, t, d]`; nothing if any of it belongs to a graph
+/// or lives on another device.
 pub fn transformer(x: &Tensor<3>, layers: &[LayerWeights]) -> Option<Tensor<3>> {
     let layers: Vec<Layer> = layers.iter().map(Layer::new).collect::<Option<_>>()?;
     let host = host(x)?;

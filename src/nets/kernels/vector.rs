@@ -9,7 +9,10 @@ pub(super) const LANES: usize = 16;
 
 /// Defines a function that runs an `#[inline(always)]` loop as compiled for this processor.
 macro_rules! vectorised {
-    ($(#[$doc:meta])* $seen:vis $name:ident = $body:path, ($($arg:ident: $kind:ty),*) $(-> $out:ty)?) => {
+    (
+        $(#[$doc:meta])*
+        $seen:vis $name:ident = $body:path, ($($arg:ident: $kind:ty),*) $(-> $out:ty)?
+    ) => {
         $(#[$doc])*
         $seen fn $name($($arg: $kind),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]

@@ -21,7 +21,8 @@ pub enum Stored {
 /// net how the file has it; names that `skipped` holds for may be in the file.
 ///
 /// # Errors
-/// If the file has not exactly the tensors and shapes that `stored` asks for, told in its own names.
+/// If the file has not exactly the tensors and shapes that `stored` asks for, told in its own
+/// names.
 pub fn load_stored<M: Module>(
     module: M,
     file: &State,

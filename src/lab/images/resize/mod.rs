@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 use crate::terms::Picture;
 
 /// How a picture is brought to the square that a network of metrics sees; proportions are kept by
-/// `pil-8bit-crop` only. The name is part of the protocol: feature distances move by whole points with it.
+/// `pil-8bit-crop` only. The name is part of the protocol: feature distances move by whole points
+/// with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resize {
