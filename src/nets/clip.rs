@@ -5,7 +5,9 @@
 //! with quick GELU, and a linear map without bias from the normalised class token to the space that
 //! texts share. The text tower is not here. Parameter names are those of timm's
 //! `vision_transformer.py` (1.0.31), as in all our transformers; files have those of openai or of
-//! Hugging Face.
+//! Hugging Face. What openai itself publishes (`ViT-B-32.pt`) is a TorchScript program, which our
+//! reader refuses; PyTorch writes its state dict by
+//! `torch.save(torch.jit.load(FILE, "cpu").state_dict(), OTHER)`.
 //!
 //! What the tools feed it at 224 x 224 pixels, with mean (0.48145466, 0.4578275, 0.40821073) and
 //! deviation (0.26862954, 0.26130258, 0.27577711) of values in [0, 1]:
@@ -236,7 +238,7 @@ impl Format {
 mod tests {
     use serde_json::Value;
 
-    use super::super::golden::{Allowed, formula_file, list, near, pictures};
+    use super::super::golden::{Allowed, formula_file, list, near, numbers_of, pictures};
     use super::super::weights::parameter_count;
     use super::*;
     use crate::testing::golden_json;
@@ -261,6 +263,22 @@ mod tests {
             assert_eq!(features.dims(), [n, net.feature_width()]);
             near(features, &case["output"], Allowed::forward_of(&case["f32"]));
         }
+    }
+
+    #[test]
+    fn a_picture_is_the_same_in_any_batch() {
+        let (cases, device) = (golden_json("nets/clip/cases.json"), Device::flex());
+        let case = &cases["openai-16"];
+        let net = spec(case).load(&formula_file(&case["shapes"], 1.0), &device).unwrap();
+        let all = pictures([7, 3, 16, 16], &device);
+        let run = |batch: usize| -> Vec<u32> {
+            let part = |start: usize| {
+                numbers_of(net.forward(all.clone().narrow(0, start, batch.min(7 - start))))
+            };
+            (0..7).step_by(batch).flat_map(part).map(f32::to_bits).collect()
+        };
+        let want = run(1);
+        assert!(run(7) == want && run(3) == want);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Oquab et al. 2024, arXiv:2304.07193 (section 4; Table 16 for the sizes), the networks without
 //! registers. Layers and parameter names are those of the facebook hub (`facebookresearch/dinov2`,
-//! `dinov2/models/vision_transformer.py` at `027a9ac`), which timm shares; [`names`] has those of
+//! `dinov2/models/vision_transformer.py` at `027a9ac`), which timm shares; files may have those of
 //! Hugging Face. The features are the class token behind the last normalisation.
 //!
 //! What the tools feed it, all at 224 x 224 pixels without crop, with ImageNet's mean (0.485,
@@ -197,6 +197,22 @@ mod tests {
         let [size, offset] = [Interpolation::Size, Interpolation::Offset].map(run);
         let off = size.iter().zip(&offset).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(off > 1e-3, "{off}");
+    }
+
+    #[test]
+    fn a_picture_is_the_same_in_any_batch() {
+        let cases = golden_json("nets/dinov2/cases.json");
+        let case = &cases["hub-40"];
+        let net = load(case, &formula_file(&case["shapes"], 1.0)).unwrap();
+        let all = pictures([7, 3, 40, 40], &Device::flex());
+        let run = |batch: usize| -> Vec<u32> {
+            let part = |start: usize| {
+                numbers_of(net.forward(all.clone().narrow(0, start, batch.min(7 - start))))
+            };
+            (0..7).step_by(batch).flat_map(part).map(f32::to_bits).collect()
+        };
+        let want = run(1);
+        assert!(run(7) == want && run(3) == want);
     }
 
     #[test]

@@ -358,15 +358,15 @@ mod tests {
     fn tiles_are_the_same_with_any_vectors() {
         let inputs = 77;
         let (rows, panel) = (drawn("rows", ROWS * inputs), drawn("panel", COLUMNS * inputs));
-        type Operator<'a> = &'a dyn Fn(&[f32], &[f32], &mut Tile);
-        let run = |operator: Operator<'_>| {
+        let run = |add: fn(f32, f32, f32) -> f32| {
             let mut tile = [[0.0; COLUMNS]; ROWS];
-            operator(&rows, &panel, &mut tile);
+            products_loop(&rows, &panel, &mut tile, add);
             tile.concat()
         };
-        let fused = run(&|a, b, tile| products_loop(a, b, tile, f32::mul_add));
-        let apart = run(&|a, b, tile| products_loop(a, b, tile, |a, b, sum| a * b + sum));
-        let ours = run(&products);
+        let (fused, apart) = (run(f32::mul_add), run(|a, b, sum| a * b + sum));
+        let mut tile = [[0.0; COLUMNS]; ROWS];
+        products(&rows, &panel, &mut tile);
+        let ours = tile.concat();
         // Sums of 77 products; without fused operations each is rounded twice.
         let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
         close_all(&wide(&apart), &wide(&fused), Tol::absolute(2e-5));
