@@ -72,7 +72,9 @@ impl Svhn {
             // A label that is no whole number of 1 to 10 becomes -1, which no class has.
             let known = (1..=10).find(|digit| (f64::from(*digit) - label).abs() < f64::EPSILON);
             let digit = known.map_or(-1, |digit| i64::from(digit % 10));
-            let place = || format!("{name}, array `y`, row {row}, which is {label}");
+            // Damage makes numbers of hundreds of digits.
+            let shown = if label.abs() < 1e6 { label.to_string() } else { format!("{label:e}") };
+            let place = || format!("{name}, array `y`, row {row}, which is {shown}");
             let class = class(digit, &classes, place)?;
             let start = x.start + row * grid.size();
             let place = Address { file: shared.clone(), grid, start };
