@@ -1,4 +1,6 @@
 //! `ersatz metrics` and `ersatz weights` as people use them, on an Inception with made-up weights.
+#![expect(clippy::disallowed_methods, reason = "a test writes its own inputs")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
 use std::path::PathBuf;
