@@ -124,6 +124,8 @@ def main():
         for name in options.tools.split(","):
             theirs, their_seconds = timed(tools[name])
             own, own_seconds = timed(lambda: ours(options.ersatz, name, real, fake, weights))
+            if options.n < 1000:
+                theirs.pop("kid", None)  # Subsets are of 1,000.
             for score, value in theirs.items():
                 gap = abs(own[score] - value) / abs(value)
                 worst = max(worst, gap)
