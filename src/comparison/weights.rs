@@ -81,9 +81,37 @@ pub fn missing(network: Network, folders: &[PathBuf]) -> Problem {
     let searched: Vec<String> =
         folders.iter().map(|folder| folder.to_string_lossy().into_owned()).collect();
     let found = format!("no weights for `{}` in {}", network.name(), searched.join(", "));
-    let hint =
-        "download it with the tool it belongs to, and put it there or name it with `--weights`";
+    let hint = match address(network) {
+        Some(address) => {
+            format!("download {address} and put it there, or name the file with `--weights`")
+        }
+        None => "save OpenAI's model from Hugging Face under this name, or name the file with \
+                 `--weights`"
+            .to_owned(),
+    };
     Problem::new("--weights", found, format!("`{names}`")).hint(hint)
+}
+
+/// Returns where the published weights are, as the tools that load them say (pytorch-fid 0.3,
+/// torchvision 0.29, torch-fidelity 0.4).
+fn address(network: Network) -> Option<&'static str> {
+    match network {
+        Network::Inception
+        | Network::InceptionD64
+        | Network::InceptionD192
+        | Network::InceptionD768 => Some(
+            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/\
+             pt_inception-2015-12-05-6726825d.pth",
+        ),
+        Network::Vgg16 => Some("https://download.pytorch.org/models/vgg16-397923af.pth"),
+        Network::Dinov2B => {
+            Some("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitb14/dinov2_vitb14_pretrain.pth")
+        }
+        Network::Dinov2L => {
+            Some("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth")
+        }
+        Network::ClipB32 | Network::ClipL14 => None,
+    }
 }
 
 /// Returns SHA-256 of a file in hexadecimal digits.
@@ -137,5 +165,9 @@ mod tests {
         );
         let said = load(Network::Inception, None, &folders[..1], &files).err().unwrap().to_string();
         assert!(said.contains("no weights for `inception` in a") && said.contains(name), "{said}");
+        for network in Network::ALL {
+            let named = |address: &str| network.files().iter().any(|name| address.ends_with(name));
+            assert!(address(network).is_none_or(named), "{network:?}");
+        }
     }
 }
