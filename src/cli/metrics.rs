@@ -82,6 +82,7 @@ impl Metrics {
             network,
             preprocessing: tool.preprocessing(network),
             weights: weights.state,
+            weights_path: weights.path,
             weights_hash: weights.hash,
             device: device(&self.device)?,
         });

@@ -85,8 +85,9 @@ impl Comparison {
         extraction: &Arc<Extraction>,
         files: &Arc<dyn Files>,
     ) -> Result<Self, Problems> {
-        let extractor =
-            extraction.encoder().map_err(|error| weights::misfit("--weights", &error))?;
+        let extractor = extraction
+            .encoder()
+            .map_err(|error| weights::misfit(&extraction.weights_path, &error))?;
         let statistics = statistics(&request.real, &**files)?;
         let open = |option: &str, place: &String| drawn(option, place, request.draw, &**files);
         let mut problems = Vec::new();
