@@ -130,6 +130,7 @@ impl Extractor for Encoder {
             logits.extend(pass.logits, part.len());
             spatial.extend(pass.spatial, part.len());
         }
+        debug_assert!(pictures.is_empty() || features.width == self.network.features());
         Taps {
             features: Features::new(features.width, features.numbers),
             logits: (logits.width > 0).then(|| Logits::new(logits.width, logits.numbers)),

@@ -58,6 +58,7 @@ pub enum Network {
 struct Row {
     name: &'static str,
     layer: &'static str,
+    features: usize,
     distance: &'static str,
     preprocessing: Preprocessing,
     published: &'static [Published],
@@ -85,16 +86,18 @@ impl Network {
     ];
 
     fn row(self) -> Row {
-        let inception = |name, layer, distance| Row {
+        let inception = |name, layer, distance, features| Row {
             name,
             layer,
+            features,
             distance,
             preprocessing: CLEAN_299,
             published: published::INCEPTION,
         };
-        let dinov2 = |name, distance, published| Row {
+        let dinov2 = |name, distance, features, published| Row {
             name,
             layer: "class-token",
+            features,
             distance,
             // dgm-eval's, and EDM2's with `resize_mode="pil"`.
             preprocessing: Preprocessing {
@@ -104,9 +107,10 @@ impl Network {
             },
             published,
         };
-        let clip = |name, distance, published| Row {
+        let clip = |name, distance, features, published| Row {
             name,
             layer: "image-features",
+            features,
             distance,
             // clean-fid's, and Hugging Face's for all of CLIP.
             preprocessing: Preprocessing {
@@ -117,13 +121,14 @@ impl Network {
             published,
         };
         match self {
-            Self::Inception => inception("inception", "pool3", "fid"),
-            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64"),
-            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192"),
-            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768"),
+            Self::Inception => inception("inception", "pool3", "fid", 2048),
+            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64", 64),
+            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192", 192),
+            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768", 768),
             Self::Vgg16 => Row {
                 name: "vgg16",
                 layer: "fc2-relu",
+                features: 4096,
                 distance: "fd-vgg16",
                 // torch-fidelity's.
                 preprocessing: Preprocessing {
@@ -133,10 +138,10 @@ impl Network {
                 },
                 published: published::VGG16,
             },
-            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", published::DINOV2_B),
-            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", published::DINOV2_L),
-            Self::ClipB32 => clip("clip-b32", "fd-clip", published::CLIP_B32),
-            Self::ClipL14 => clip("clip-l14", "fd-clip-l14", published::CLIP_L14),
+            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", 768, published::DINOV2_B),
+            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", 1024, published::DINOV2_L),
+            Self::ClipB32 => clip("clip-b32", "fd-clip", 512, published::CLIP_B32),
+            Self::ClipL14 => clip("clip-l14", "fd-clip-l14", 768, published::CLIP_L14),
         }
     }
 
@@ -148,6 +153,11 @@ impl Network {
     /// Returns the layer that features are taken from.
     pub fn layer(self) -> &'static str {
         self.row().layer
+    }
+
+    /// Returns how many features a picture has.
+    pub fn features(self) -> usize {
+        self.row().features
     }
 
     /// Returns the name of a Fréchet distance of these features: only that of pool3 is `fid`.
