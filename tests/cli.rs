@@ -36,6 +36,8 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
         command.args(arguments).current_dir(self.0.path());
         command.env_remove("ERSATZ_CACHE").env_remove("ERSATZ_DATA");
+        // Nobody listens there: tests need no network.
+        command.env("ERSATZ_MIRROR", "http://127.0.0.1:1").env("NO_PROXY", "127.0.0.1");
         command
     }
 

@@ -5,6 +5,7 @@
 //! there it is checked and takes its name. What is not the file that was asked for is kept as
 //! `NAME.refused`, and never takes the name. A proxy of the environment (`HTTPS_PROXY`, `NO_PROXY`)
 //! is used; `ERSATZ_MIRROR` stands for scheme and host of every address.
+#![expect(clippy::disallowed_types, reason = "the one place that opens connections")]
 
 #[cfg(test)]
 mod tests;
