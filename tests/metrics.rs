@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use ersatz::lab::images::encode_png;
 use ersatz::nets::blocks::Site;
 use ersatz::nets::inception::Inception;
-use ersatz::nets::weights::{State, state_of, write_safetensors};
+use ersatz::nets::weights::{Array, State, state_of, write_safetensors};
 use ersatz::terms::{Picture, Seed};
 use serde_json::Value;
 
@@ -129,8 +129,12 @@ fn statistics_of_the_real_side_serve_instead_of_its_pictures() {
     let desk = Desk::new();
     let fid = ["fid", "sfid", "--allow-small-n", "--no-intervals"];
     let write = ["--real", "real", "--write-statistics", "out/real.npz"];
+    let beside = ["--real", "real", "--write-statistics", "here.npz"];
     let from_pictures = desk.scores(&[&fid[..], &write].concat());
     let from_file = desk.scores(&[&fid[..], &["--real", "out/real.npz"]].concat());
+    desk.scores(&[&fid[..], &beside].concat());
+    let written = |name: &str| fs::read(desk.path(name)).unwrap();
+    assert_eq!(written("here.npz"), written("out/real.npz"));
     for name in ["fid", "sfid"] {
         let (a, b) = (value(&from_pictures, name).unwrap(), value(&from_file, name).unwrap());
         // Of twelve pictures the file's covariance is singular, its root exact to about 1e-8.
@@ -138,13 +142,46 @@ fn statistics_of_the_real_side_serve_instead_of_its_pictures() {
     }
     let kid = desk.scores(&["kid", "--real", "out/real.npz"]);
     assert!(kid["refused"][0].as_str().unwrap().contains("statistics"), "{kid:#}");
+
+    let whole = written("here.npz");
+    desk.write("cut.npz", &whole[..whole.len() / 2]);
+    let told = desk.measure(&["--real", "cut.npz"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    assert!(told.err.contains("--real") && told.err.contains("cut.npz"), "{}", told.err);
+    let mut bent = whole;
+    let header = bent.windows(6).position(|bytes| bytes == b"\x93NUMPY").unwrap();
+    bent[header] = b'?';
+    desk.write("bent.npz", &bent);
+    let told = desk.measure(&["--real", "bent.npz"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    assert!(told.err.contains("bent.npz") && told.err.contains("mu.npy"), "{}", told.err);
+}
+
+#[test]
+fn sets_of_one_name_are_told_apart() {
+    let desk = Desk::new();
+    for i in 0..PICTURES {
+        let picture = fs::read(desk.path(&format!("fake/{i:02}.png"))).unwrap();
+        desk.write(&format!("a/fake/{i:02}.png"), &picture);
+    }
+    let told = desk.measure(&["kid", "--real", "real", "--fake", "a/fake", "--json"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    let sets = &serde_json::from_str::<Value>(&told.out).unwrap()["sets"];
+    assert_eq!(value(&sets["fake"], "kid"), value(&sets["a/fake"], "kid"), "{sets:#}");
+    assert_eq!(sets.as_object().unwrap().len(), 2);
 }
 
 #[test]
 fn what_the_literature_forbids_is_refused_with_its_reason() {
     let desk = Desk::new();
-    let scores = desk.scores(&["fid", "--real", "real"]);
-    assert_eq!(scores["lines"].as_array().unwrap().len(), 0);
+    // Alone it is refused before the network starts, beside other scores it is left out.
+    let told = desk.measure(&["fid", "--real", "real"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    for part in ["`real` has 12 pictures", "at least 2048", "--allow-small-n"] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+    }
+    let scores = desk.scores(&["fid,kid", "--real", "real"]);
+    assert_eq!(scores["lines"].as_array().unwrap().len(), 1, "{scores:#}");
     let why = scores["refused"][0].as_str().unwrap();
     assert!(why.contains("of 12 pictures") && why.contains("--allow-small-n"), "{why}");
 
@@ -167,8 +204,10 @@ fn one_unreadable_picture_stops_the_run_by_name_unless_told_otherwise() {
     }
     let skipping = desk.measure(&["kid", "--real", "real", "--skip-unreadable"]);
     assert_eq!(skipping.code, 0, "{}", skipping.err);
-    assert!(skipping.err.contains("1 of 12 pictures cannot be read: left out"), "{}", skipping.err);
-    assert!(skipping.out.contains("N=11/12"), "{}", skipping.out);
+    let left_out = "1 of 12 real pictures cannot be read: left out";
+    for told in [skipping, desk.measure(&["kid", "--real", "real", "--skip-unreadable"])] {
+        assert!(told.out.contains("N=11/12") && told.out.contains(left_out), "{}", told.out);
+    }
 }
 
 #[test]
@@ -188,6 +227,17 @@ fn weights_that_are_absent_cut_or_of_another_network_are_told() {
     assert!(told.err.contains("vgg16"), "{}", told.err);
     let good = desk.run(&["weights", "check", "inception", "inception.safetensors"]);
     assert!(good.code == 0 && good.out.contains("tensors fit `inception`"), "{}", good.err);
+
+    let mut state = weights();
+    let classes = Array { shape: vec![1000, 2048], values: vec![0.0; 1000 * 2048] };
+    state.insert("fc.weight".to_owned(), classes);
+    desk.write("torchvision.safetensors", &write_safetensors(&state));
+    let wrong = ["--weights", "torchvision.safetensors"];
+    let told = desk.run(&[&["metrics", "--real", "real", "--fake", "fake"], &wrong[..]].concat());
+    assert_eq!(told.code, 2, "{}", told.err);
+    for part in ["torchvision's InceptionV3", "not those of the literature", "6726825d.pth"] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+    }
 
     let mut state = weights();
     state.get_mut("fc.bias").unwrap().values[3] = f32::NAN;

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::setting::{Opened, Setting};
+use super::setting::Setting;
 use super::{Stop, say};
 use crate::engine::DiskFiles;
-use crate::experiment::document;
 use crate::report::Baseline;
 use crate::terms::{Files as _, Problem};
 
@@ -25,9 +24,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Stop> {
-        let Opened { resolved, built, store, circumstances } = self.setting.open()?;
-        let document = document(&resolved, &built, &store, &circumstances)
-            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))?;
+        let document = self.setting.finished()?;
         let usual = || {
             let folder = PathBuf::from("reports").join(&document.experiment);
             folder.join(&document.profile).join("table.json")

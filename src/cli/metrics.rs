@@ -1,18 +1,18 @@
 //! `metrics`: generated pictures against real ones, as the published tools measure them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
 use super::setting::{device, store_folder};
-use super::{Stop, say};
-use crate::comparison::{Comparison, Extraction, Request, Scores, Tool, Wanted, weights};
+use super::{Stop, choice, say};
+use crate::comparison::{Comparison, Extraction, Request, Scores, Tool, Wanted, table, weights};
 use crate::engine::{
-    Disk as _, DiskFiles, Events, Executor as _, Local, RealDisk, Screen, ScreenStyle, Sink,
-    StopFlag, Store, Work,
+    DiskFiles, Events, Executor as _, Local, NodeId, Screen, ScreenStyle, Sink, StopFlag, Store,
+    Work,
 };
 use crate::terms::{Files, Problem};
 
@@ -22,7 +22,8 @@ use crate::terms::{Files, Problem};
     ersatz metrics fid is --real train --fake a --fake b --draw 5000\n  \
     ersatz metrics fid --real fid_stats.npz --fake samples.zip --protocol pytorch-fid")]
 pub(super) struct Metrics {
-    /// The scores, or `all` that the protocol has
+    /// The scores, or `all` that the protocol has: `fid`, `sfid`, `fid-infinity`, `kid`, `is`, `pr`
+    /// (precision, recall, density, coverage), `authenticity`
     #[arg(value_name = "SCORE", default_value = "all")]
     scores: Vec<String>,
     /// Real pictures: a folder, a .zip, a .npz of samples or of statistics, a .parquet
@@ -31,10 +32,11 @@ pub(super) struct Metrics {
     /// Generated pictures; more than once for more columns
     #[arg(long, required = true)]
     fake: Vec<String>,
-    /// Whose way of preparing pictures and computing scores
-    #[arg(long, value_enum, default_value_t)]
-    protocol: Tool,
-    /// The network that turns pictures into features
+    /// Whose way of preparing pictures and computing scores: `ersatz`, `pytorch-fid`,
+    /// `torch-fidelity`, `clean-fid`, `tf` or `adm`
+    #[arg(long, default_value = "ersatz")]
+    protocol: String,
+    /// The network that turns pictures into features, see `ersatz weights ls`
     #[arg(long, default_value = "inception")]
     extractor: String,
     /// Its weights [default: looked for where other tools leave them, see `ersatz weights`]
@@ -72,18 +74,19 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn execute(&self) -> Result<(), Stop> {
         let network = super::weights::network("--extractor", &self.extractor)?;
-        let wanted = self.wanted()?;
+        let tool = choice("--protocol", &self.protocol, &Tool::ALL, Tool::name)?;
+        let wanted = self.wanted(tool)?;
         let folders = super::weights::folders();
         let weights = weights::load(network, self.weights.as_deref(), &folders, &DiskFiles)?;
         let extraction = Arc::new(Extraction {
             network,
-            preprocessing: self.protocol.preprocessing(network),
+            preprocessing: tool.preprocessing(network),
             weights: weights.state,
             weights_hash: weights.hash,
             device: device(&self.device)?,
         });
         let request = Request {
-            tool: self.protocol,
+            tool,
             wanted,
             real: self.real.clone(),
             fakes: self.fake.clone(),
@@ -97,34 +100,29 @@ impl Metrics {
         let comparison = Comparison::plan(&request, &extraction, &files)
             .map_err(|problems| Stop::Wrong(problems, Vec::new()))?;
         let store = Store::open(store_folder(self.store.as_deref()))?;
-        work(&comparison, &store)?;
+        work(&comparison, &comparison.targets(self.write_statistics.is_some()), &store)?;
         if let Some(path) = &self.write_statistics {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            RealDisk.create_folder(folder)?;
-            RealDisk.write(path, &comparison.statistics(&store)?)?;
+            super::put(path, &comparison.statistics(&store)?)?;
         }
-        self.print(&comparison, &comparison.scores(&store)?);
+        let scores = comparison.scores(&store)?;
+        self.print(&comparison, &scores);
+        if scores.iter().all(|(_, scores)| scores.lines.is_empty()) {
+            return Err(Stop::Failed("none of the scores could be measured".to_owned()));
+        }
         Ok(())
     }
 
-    /// Returns the scores that were named, all of which the protocol must have.
-    fn wanted(&self) -> Result<BTreeSet<Wanted>, Problem> {
-        use clap::ValueEnum as _;
-        let has = self.protocol.scores();
+    /// Returns the scores that were named, all of which the tool must have.
+    fn wanted(&self, tool: Tool) -> Result<BTreeSet<Wanted>, Problem> {
+        let has = tool.scores();
         let mut wanted = BTreeSet::new();
         for name in self.scores.iter().flat_map(|names| names.split(',')) {
             if name == "all" {
                 wanted.extend(has);
-                continue;
+            } else {
+                let option = format!("metrics --protocol {}", tool.name());
+                wanted.insert(choice(&option, name, has, Wanted::name)?);
             }
-            let names = has.iter().filter_map(|it| it.to_possible_value());
-            let names: Vec<String> = names.map(|it| it.get_name().to_owned()).collect();
-            let found = Wanted::from_str(name, false).ok().filter(|it| has.contains(it));
-            wanted.insert(found.ok_or_else(|| {
-                let expected = format!("`all`, `{}`", names.join("`, `"));
-                let found = format!("`{name}` with `--protocol {}`", self.protocol.name());
-                Problem::new("metrics", found, expected)
-            })?);
         }
         Ok(wanted)
     }
@@ -137,7 +135,7 @@ impl Metrics {
             say(serde_json::to_string_pretty(&all).unwrap_or_default());
             return;
         }
-        say(comparison.table(scores).markdown());
+        say(table(scores).markdown());
         for (name, scores) in scores {
             scores.refused.iter().for_each(|why| say(format!("not measured ({name}): {why}")));
             scores.warnings.iter().for_each(|text| say(format!("warning ({name}): {text}")));
@@ -147,18 +145,12 @@ impl Metrics {
 }
 
 /// Runs what is missing of a comparison.
-fn work(comparison: &Comparison, store: &Store) -> Result<(), Stop> {
+fn work(comparison: &Comparison, targets: &[NodeId], store: &Store) -> Result<(), Stop> {
     let stop = StopFlag::default();
     super::run::listen(&stop)?;
     let style = ScreenStyle::choose(|name| std::env::var(name).ok());
     let events = Events::new(vec![Sink::Screen(Screen::stderr(style))]);
-    let work = Work {
-        graph: &comparison.graph,
-        targets: &comparison.targets,
-        store,
-        events: &events,
-        stop: &stop,
-    };
+    let work = Work { graph: &comparison.graph, targets, store, events: &events, stop: &stop };
     let summary = Local { jobs: 1 }.execute(&work)?;
     drop(events);
     super::run::failed(&comparison.graph, &summary)

@@ -5,7 +5,7 @@
 //! `arr_0`), or a Parquet file in the Hugging Face layout. Pictures stand in the byte order of
 //! their names, or as the file has them.
 
-use std::io::Read as _;
+use std::io::{self, BufReader, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,15 @@ use zip::ZipArchive;
 use crate::lab::data::PictureRows;
 use crate::lab::images::decode;
 use crate::lab::metrics::visit_samples;
-use crate::terms::{ClassId, ClassNames, Files, Key, Picture, Problem, Window, nearest};
+use crate::terms::{ClassId, ClassNames, Files, Key, Picture, Problem, Window, near_path};
 
 const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
 
 /// Bytes of one picture file, unpacked; a larger one is cut, and then refused by its decoder.
 const MEMBER_MAX: u64 = 1 << 30;
+
+/// Bytes that are fetched at a time.
+const AHEAD: usize = 1 << 18;
 
 /// Bytes that are hashed at a time.
 const PIECE: usize = 1 << 22;
@@ -61,8 +64,16 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// A file that is read front to back, or in pieces from its end: a piece at a time.
+type Reader<'a> = BufReader<Window<'a>>;
+
+type Archive<'a> = ZipArchive<Reader<'a>>;
+
+/// Pictures of a block, in order.
+pub type Pictures = Vec<Result<Picture, Unreadable>>;
+
 /// What becomes of a block of pictures: an error of the visitor ends the visit.
-pub type Visit<'a, E> = dyn FnMut(usize, Vec<Result<Picture, Unreadable>>) -> Result<(), E> + 'a;
+pub type Visit<'a, E> = dyn FnMut(usize, Pictures) -> Result<(), E> + 'a;
 
 impl Album {
     /// Finds the pictures in a place, without decoding any. `option` is what names the place, for
@@ -75,7 +86,10 @@ impl Album {
         let expected = "a folder of pictures, .zip, .npz or .parquet";
         let problem = |found: String| Problem::new(option, format!("`{place}`: {found}"), expected);
         let (kind, leaves) = match files.is_folder(&path) {
-            None => return Err(absent(&path, files, problem("does not exist".to_owned()))),
+            None => {
+                let problem = problem("does not exist".to_owned());
+                return Err(problem.hint_near(near_path(&path, files)));
+            }
             Some(true) => (Kind::Files, folder(&path, files).map_err(|e| problem(e.to_string()))?),
             Some(false) => match extension(&path).as_str() {
                 "zip" => (Kind::Zip, zip_members(&path, files).map_err(problem)?),
@@ -146,7 +160,7 @@ impl Album {
     /// # Errors
     /// If a file cannot be read.
     pub fn key(&self, files: &dyn Files) -> Result<Key, Problem> {
-        let problem = |path: &Path, e: std::io::Error| {
+        let problem = |path: &Path, e: io::Error| {
             Problem::new(path.to_string_lossy(), e.to_string(), "a file that can be read")
         };
         let parts: Vec<(String, Key)> = match self.kind {
@@ -179,20 +193,36 @@ impl Album {
         wanted: &dyn Fn(usize) -> bool,
         visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
-        if matches!(self.kind, Kind::Samples) {
-            return self.visit_samples(files, block, wanted, visit);
+        let damaged = |reason: String| self.whole_file(reason);
+        match &self.kind {
+            Kind::Samples => self.visit_samples(files, block, wanted, visit),
+            Kind::Files => {
+                self.blocks(block, wanted, visit, |range| Ok(self.read_files(range, files)))
+            }
+            Kind::Zip => {
+                let mut archive = archive(&self.path, files).map_err(damaged)?;
+                let read = |range| Ok(self.read_zip(range, &mut archive));
+                self.blocks(block, wanted, visit, read)
+            }
+            Kind::Rows(rows) => {
+                let file = files.read(&self.path).map_err(|e| damaged(e.to_string()))?;
+                let read = |range| self.read_rows(rows, range, &file).map_err(damaged);
+                self.blocks(block, wanted, visit, read)
+            }
         }
+    }
+
+    /// Reads the wanted blocks in order and shows each.
+    fn blocks<E: From<Unreadable>>(
+        &self,
+        block: usize,
+        wanted: &dyn Fn(usize) -> bool,
+        visit: &mut Visit<'_, E>,
+        mut read: impl FnMut(Range<usize>) -> Result<Pictures, Unreadable>,
+    ) -> Result<(), E> {
         for (b, first) in (0..self.len()).step_by(block).enumerate() {
             if wanted(b) {
-                let range = first..(first + block).min(self.len());
-                let pictures = match &self.kind {
-                    Kind::Zip => self.read_zip(range, files).map_err(|e| self.whole_file(e))?,
-                    Kind::Rows(rows) => self
-                        .read_rows(rows, range, files)
-                        .map_err(|reason| self.whole_file(reason))?,
-                    Kind::Files | Kind::Samples => self.read_files(range, files),
-                };
-                visit(b, pictures)?;
+                visit(b, read(first..(first + block).min(self.len()))?)?;
             }
         }
         Ok(())
@@ -208,11 +238,7 @@ impl Album {
         decoded.map_err(|reason| Unreadable { name: path.to_string_lossy().into_owned(), reason })
     }
 
-    fn read_files(
-        &self,
-        range: Range<usize>,
-        files: &dyn Files,
-    ) -> Vec<Result<Picture, Unreadable>> {
+    fn read_files(&self, range: Range<usize>, files: &dyn Files) -> Pictures {
         let read = |i: usize| {
             let path = self.path.join(&self.leaves[i].name);
             self.picture(i, files.read(&path).map_err(|e| e.to_string()))
@@ -220,12 +246,7 @@ impl Album {
         range.into_par_iter().map(read).collect()
     }
 
-    fn read_zip(
-        &self,
-        range: Range<usize>,
-        files: &dyn Files,
-    ) -> Result<Vec<Result<Picture, Unreadable>>, String> {
-        let mut archive = archive(&self.path, files)?;
+    fn read_zip(&self, range: Range<usize>, archive: &mut Archive<'_>) -> Pictures {
         // Unpacked one by one, decoded in parallel.
         let mut content = Vec::with_capacity(range.len());
         for i in range {
@@ -235,20 +256,19 @@ impl Album {
             );
             content.push((i, read.map(|_| bytes)));
         }
-        Ok(content.into_par_iter().map(|(i, bytes)| self.picture(i, bytes)).collect())
+        content.into_par_iter().map(|(i, bytes)| self.picture(i, bytes)).collect()
     }
 
     fn read_rows(
         &self,
         rows: &PictureRows,
         range: Range<usize>,
-        files: &dyn Files,
-    ) -> Result<Vec<Result<Picture, Unreadable>>, String> {
+        file: &[u8],
+    ) -> Result<Pictures, String> {
         let wanted = || self.leaves[range.clone()].iter().map(|leaf| leaf.row);
         let first = wanted().min().unwrap_or(0);
         let end = wanted().max().map_or(0, |last| last + 1);
-        let file = files.read(&self.path).map_err(|e| e.to_string())?;
-        let content = rows.read(&file, first..end)?;
+        let content = rows.read(file, first..end)?;
         let picture = |i: usize| {
             let bytes = content.get(self.leaves[i].row - first).cloned().flatten();
             self.picture(i, bytes.ok_or_else(|| "no bytes".to_owned()))
@@ -266,7 +286,7 @@ impl Album {
         visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
         let damaged = |reason: String| self.whole_file(reason);
-        let window = Window::open(&self.path, files).map_err(|e| damaged(e.to_string()))?;
+        let window = open(&self.path, files).map_err(|e| damaged(e.to_string()))?;
         if self.leaves.iter().enumerate().any(|(i, leaf)| leaf.row != i) {
             return self.visit_selected_samples(window, block, wanted, visit);
         }
@@ -285,7 +305,7 @@ impl Album {
 
     fn visit_selected_samples<E: From<Unreadable>>(
         &self,
-        window: Window<'_>,
+        window: Reader<'_>,
         block: usize,
         wanted: &dyn Fn(usize) -> bool,
         visit: &mut Visit<'_, E>,
@@ -314,7 +334,7 @@ fn key_of(value: &Value) -> Key {
 }
 
 /// Returns the key of a file, which is never held whole.
-fn whole(path: &Path, files: &dyn Files) -> std::io::Result<Key> {
+fn whole(path: &Path, files: &dyn Files) -> io::Result<Key> {
     let size = files.size(path)?;
     let mut pieces = Vec::new();
     for start in (0..size).step_by(PIECE) {
@@ -338,17 +358,7 @@ fn first_folder(name: &str) -> Option<String> {
     name.split_once('/').map(|(folder, _)| folder.to_owned())
 }
 
-fn absent(path: &Path, files: &dyn Files, problem: Problem) -> Problem {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let entries = files.list(folder).unwrap_or_default();
-    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
-    match path.file_name().and_then(|name| nearest(name.to_str()?, names)) {
-        Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
-        None => problem,
-    }
-}
-
-fn folder(root: &Path, files: &dyn Files) -> std::io::Result<Vec<Leaf>> {
+fn folder(root: &Path, files: &dyn Files) -> io::Result<Vec<Leaf>> {
     let mut names = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
@@ -368,8 +378,12 @@ fn folder(root: &Path, files: &dyn Files) -> std::io::Result<Vec<Leaf>> {
     Ok(names.into_iter().enumerate().map(leaf).collect())
 }
 
-fn archive<'a>(path: &Path, files: &'a dyn Files) -> Result<ZipArchive<Window<'a>>, String> {
-    let window = Window::open(path, files).map_err(|e| e.to_string())?;
+fn open<'a>(path: &Path, files: &'a dyn Files) -> io::Result<Reader<'a>> {
+    Ok(BufReader::with_capacity(AHEAD, Window::open(path, files)?))
+}
+
+fn archive<'a>(path: &Path, files: &'a dyn Files) -> Result<Archive<'a>, String> {
+    let window = open(path, files).map_err(|e| e.to_string())?;
     ZipArchive::new(window).map_err(|e| e.to_string())
 }
 
@@ -393,7 +407,7 @@ fn zip_members(path: &Path, files: &dyn Files) -> Result<Vec<Leaf>, String> {
 
 /// Returns the classes that EDM keeps in `dataset.json`: a list of file and number under `labels`.
 fn labels(
-    archive: &mut ZipArchive<Window<'_>>,
+    archive: &mut Archive<'_>,
 ) -> Result<Option<std::collections::BTreeMap<String, String>>, String> {
     let mut text = String::new();
     match archive.by_name("dataset.json") {
@@ -425,7 +439,7 @@ fn rows(path: &Path, files: &dyn Files) -> Result<(Kind, Vec<Leaf>), String> {
 
 /// Reads through the samples once: how many there are, and whether they are whole.
 fn samples(path: &Path, files: &dyn Files) -> Result<Vec<Leaf>, String> {
-    let window = Window::open(path, files).map_err(|e| e.to_string())?;
+    let window = open(path, files).map_err(|e| e.to_string())?;
     let mut n = 0;
     let classes = visit_samples(window, 64, |pictures| n += pictures.len());
     let classes = classes.map_err(|e| e.to_string())?;

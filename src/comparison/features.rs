@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::album::{Album, Unreadable};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
-use crate::lab::metrics::extractors::{Encoder, Network, Preprocessing};
+use crate::lab::metrics::extractors::{Encoder, Network, Preprocessing, WrongWeights};
 use crate::lab::metrics::{Extractor as _, Features, Logits};
 use crate::nets::weights::{Array, State, read_safetensors, write_safetensors};
 use crate::terms::{Files, Key, Picture, Problem, Problems};
@@ -21,9 +21,6 @@ const BLOCK: usize = 256;
 
 /// Unreadable pictures that are named one by one.
 const SHOWN: usize = 20;
-
-/// Where the pictures that could not be read are listed, if some were left out.
-const UNREADABLE: &str = "unreadable.json";
 
 /// A network with its weights, and what becomes of a picture before it.
 pub struct Extraction {
@@ -40,10 +37,9 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    pub(super) fn encoder(&self) -> Result<Encoder, Failure> {
+    pub(super) fn encoder(&self) -> Result<Encoder, WrongWeights> {
         let Self { network, preprocessing, weights, weights_hash, device } = self;
         Encoder::new(*network, *preprocessing, weights, weights_hash, device)
-            .map_err(Failure::other)
     }
 }
 
@@ -56,6 +52,23 @@ pub(super) struct FeaturesStage {
     pub(super) files: Arc<dyn Files>,
     /// Whether pictures that cannot be read are left out.
     pub(super) skip_unreadable: bool,
+}
+
+/// What a block is beside its features.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Facts {
+    /// Pictures that could not be read and were left out.
+    unreadable: usize,
+    /// Width and height, if all pictures share them.
+    size: Option<(usize, usize)>,
+}
+
+impl Facts {
+    fn of(pictures: &[Picture], unreadable: usize) -> Self {
+        let mut sizes = pictures.iter().map(|picture| (picture.width(), picture.height()));
+        let first = sizes.next();
+        Self { unreadable, size: first.filter(|first| sizes.all(|size| size == *first)) }
+    }
 }
 
 /// Why a visit of the album ended early.
@@ -77,7 +90,7 @@ impl Stage for FeaturesStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {
@@ -104,7 +117,7 @@ impl Stage for FeaturesStage {
     }
 
     fn run(&self, _: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
-        let encoder = self.extraction.encoder()?;
+        let encoder = self.extraction.encoder().map_err(Failure::other)?;
         let total = self.album.len();
         let done: BTreeSet<usize> =
             bench.names()?.iter().filter_map(|name| block_of(name)).collect();
@@ -114,40 +127,38 @@ impl Stage for FeaturesStage {
             let (done, album, files) = (&done, &self.album, &*self.files);
             // Decodes the next block while the network looks at this one.
             let reader = scope.spawn(move || {
-                album.visit(
-                    files,
-                    BLOCK,
-                    &|block| !done.contains(&block),
-                    &mut |block, pictures| send.send((block, pictures)).map_err(|_| Ended::Unheard),
-                )
+                let wanted = |block| !done.contains(&block);
+                album.visit(files, BLOCK, &wanted, &mut |block, pictures| {
+                    send.send((block, pictures)).map_err(|_| Ended::Unheard)
+                })
             });
             for (block, pictures) in receive {
                 context.proceed()?;
                 seen += pictures.len();
                 let (readable, bad): (Vec<_>, Vec<_>) =
                     pictures.into_iter().partition(Result::is_ok);
+                let left_out = bad.len();
                 unreadable.extend(bad.into_iter().filter_map(Result::err));
                 // After the first one the rest is only counted, unless they may be left out.
                 if self.skip_unreadable || unreadable.is_empty() {
                     let readable: Vec<Picture> = readable.into_iter().flatten().collect();
+                    // Facts first: features say that a block is done.
+                    let facts = Facts::of(&readable, left_out);
+                    let facts = serde_json::to_vec(&facts).expect("facts are plain data");
+                    bench.put(&facts_of(block), &facts)?;
                     bench.put(&file_of(block), &extract(&encoder, &readable))?;
                 }
                 context.progress(seen.min(total), total, "pictures");
             }
             match reader.join().expect("reading does not panic") {
                 Ok(()) | Err(Ended::Unheard) => Ok(()),
-                Err(Ended::Damaged(it)) => Err(wrong(&[it], self.album.len())),
+                Err(Ended::Damaged(it)) => Err(wrong(&[it], total)),
             }
         })?;
-        if unreadable.is_empty() {
+        if unreadable.is_empty() || self.skip_unreadable {
             return Ok(());
         }
-        if !self.skip_unreadable {
-            return Err(wrong(&unreadable, total));
-        }
-        context.warn(format!("{} of {total} pictures cannot be read: left out", unreadable.len()));
-        let names: Vec<&str> = unreadable.iter().map(|it| it.name.as_str()).collect();
-        Ok(bench.put(UNREADABLE, &serde_json::to_vec_pretty(&names).expect("names are text"))?)
+        Err(wrong(&unreadable, total))
     }
 }
 
@@ -167,6 +178,10 @@ fn wrong(unreadable: &[Unreadable], total: usize) -> Failure {
 
 fn file_of(block: usize) -> String {
     format!("block-{block:06}.safetensors")
+}
+
+fn facts_of(block: usize) -> String {
+    format!("block-{block:06}.json")
 }
 
 fn block_of(name: &str) -> Option<usize> {
@@ -200,11 +215,13 @@ pub(super) struct FeatureSet {
     pub(super) features: Features,
     pub(super) logits: Option<Logits>,
     pub(super) spatial: Option<Features>,
-    /// How many pictures were left out.
+    /// How many pictures were left out, because they could not be read.
     pub(super) unreadable: usize,
+    /// Width and height, if all pictures share them.
+    pub(super) size: Option<(usize, usize)>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct Rows {
     width: usize,
     numbers: Vec<f32>,
@@ -214,10 +231,12 @@ impl FeatureSet {
     /// Reads what the stage left.
     pub(super) fn read(entry: &Entry) -> Result<Self, Failure> {
         let [mut features, mut logits, mut spatial] = [(); 3].map(|()| Rows::default());
-        let mut blocks: Vec<&str> = entry.names().filter(|name| block_of(name).is_some()).collect();
+        let mut blocks: Vec<usize> = entry.names().filter_map(block_of).collect();
         blocks.sort_unstable();
-        for name in blocks {
-            let mut state = read_safetensors(&entry.read(name)?).map_err(Failure::other)?;
+        let (mut unreadable, mut sizes) = (0, Vec::new());
+        for block in blocks {
+            let mut state =
+                read_safetensors(&entry.read(&file_of(block))?).map_err(Failure::other)?;
             for (tap, rows) in
                 [("features", &mut features), ("logits", &mut logits), ("spatial", &mut spatial)]
             {
@@ -226,13 +245,15 @@ impl FeatureSet {
                     rows.numbers.extend(array.values);
                 }
             }
+            let facts: Facts =
+                serde_json::from_slice(&entry.read(&facts_of(block))?).map_err(Failure::other)?;
+            unreadable += facts.unreadable;
+            sizes.push(facts.size);
         }
-        let unreadable = match entry.has(UNREADABLE) {
-            true => serde_json::from_slice::<Vec<String>>(&entry.read(UNREADABLE)?)
-                .map_err(Failure::other)?
-                .len(),
-            false => 0,
-        };
+        if features.width == 0 {
+            return Err(Failure::other("measure a set of which no picture can be read"));
+        }
+        sizes.dedup();
         let points =
             |rows: Rows| Features::checked(rows.width, rows.numbers).map_err(Failure::other);
         Ok(Self {
@@ -240,6 +261,7 @@ impl FeatureSet {
             logits: (logits.width > 0).then(|| Logits::new(logits.width, logits.numbers)),
             spatial: (spatial.width > 0).then(|| points(spatial)).transpose()?,
             unreadable,
+            size: if let [Some(size)] = sizes[..] { Some(size) } else { None },
         })
     }
 }

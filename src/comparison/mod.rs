@@ -16,21 +16,22 @@ mod table;
 mod tool;
 pub mod weights;
 
-pub use album::{Album, Unreadable, Visit};
+pub use album::{Album, Pictures, Unreadable, Visit};
 pub use features::Extraction;
 pub use scores::{LEAST_PICTURES, Line, Scores};
+pub use table::table;
 pub use tool::{Tool, Wanted};
 
 pub use crate::lab::metrics::extractors::Network;
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::{Failure, Graph, NodeId, Store};
-use crate::lab::metrics::{Extractor as _, RandomState, Statistics, StatisticsFile};
-use crate::report::Table;
-use crate::terms::{Files, Key, Problem, Problems, Window};
+use crate::lab::metrics::{Extractor as _, NpzError, RandomState, Statistics, StatisticsFile};
+use crate::terms::{Files, Key, Problem, Problems};
 use features::{FeatureSet, FeaturesStage};
 use scores::{FAKE, Measuring, REAL, ScoresStage};
 
@@ -66,10 +67,10 @@ pub struct Request {
 pub struct Comparison {
     /// The work.
     pub graph: Graph,
-    /// The scores of each generated side, in the order of the request.
-    pub targets: Vec<NodeId>,
     /// What may be wrong with the pictures, seen before any is decoded.
     pub warnings: Vec<String>,
+    /// The scores of each generated side, in the order of the request.
+    targets: Vec<NodeId>,
     real: Option<NodeId>,
     names: Vec<String>,
 }
@@ -84,10 +85,9 @@ impl Comparison {
         extraction: &Arc<Extraction>,
         files: &Arc<dyn Files>,
     ) -> Result<Self, Problems> {
-        let extractor = extraction.encoder().map_err(|error| {
-            Problem::new("--weights", error.to_string(), "the weights of the network")
-        })?;
-        let statistics = statistics(&request.real, &**files);
+        let extractor =
+            extraction.encoder().map_err(|error| weights::misfit("--weights", &error))?;
+        let statistics = statistics(&request.real, &**files)?;
         let open = |option: &str, place: &String| drawn(option, place, request.draw, &**files);
         let mut problems = Vec::new();
         let mut album = |option: &str, place: &String| {
@@ -97,6 +97,7 @@ impl Comparison {
         let fakes: Vec<Album> =
             request.fakes.iter().filter_map(|place| album("--fake", place)).collect();
         problems.extend(different_sizes(request, &fakes));
+        problems.extend(too_few(request, real.iter().chain(&fakes)));
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
@@ -123,7 +124,7 @@ impl Comparison {
             allow_small_n: request.allow_small_n,
             intervals: request.intervals,
         };
-        let names: Vec<String> = request.fakes.iter().map(|place| name_of(place)).collect();
+        let names = names_of(&request.fakes);
         let targets = fakes.iter().zip(&names).map(|(fake, name)| {
             let stage = ScoresStage {
                 measuring: measuring.clone(),
@@ -151,6 +152,12 @@ impl Comparison {
         self.targets.iter().zip(&self.names).map(read).collect()
     }
 
+    /// Returns the nodes to run: the scores, and with `statistics` the features of the real side
+    /// too, which may be gone while the scores are there.
+    pub fn targets(&self, statistics: bool) -> Vec<NodeId> {
+        self.targets.iter().copied().chain(self.real.filter(|_| statistics)).collect()
+    }
+
     /// Returns the statistics of the real side as a file that other tools read.
     ///
     /// # Errors
@@ -164,22 +171,28 @@ impl Comparison {
         let spatial = set.spatial.as_ref().map(Statistics::of_features);
         Ok(StatisticsFile { pooled, spatial }.to_npz())
     }
-
-    /// Returns the scores as a table, one column per generated side.
-    pub fn table(&self, scores: &[(String, Scores)]) -> Table {
-        table::of(scores)
-    }
 }
 
 /// Returns what a file says of the real side, with its hash, if it is a file of statistics.
-fn statistics(place: &str, files: &dyn Files) -> Option<(Arc<StatisticsFile>, String)> {
+fn statistics(
+    place: &str,
+    files: &dyn Files,
+) -> Result<Option<(Arc<StatisticsFile>, String)>, Problem> {
     let path = Path::new(place);
-    if !place.ends_with(".npz") {
-        return None;
+    if !place.ends_with(".npz") || files.is_folder(path) != Some(false) {
+        return Ok(None);
     }
-    let file = StatisticsFile::read(Window::open(path, files).ok()?).ok()?;
-    let hash = Key::of_bytes(&files.read(path).ok()?).hex();
-    Some((Arc::new(file), hash))
+    let wrong = |found: String| {
+        Problem::new("--real", format!("`{place}`: {found}"), "statistics with `mu` and `sigma`")
+    };
+    let content = files.read(path).map_err(|error| wrong(error.to_string()))?;
+    match StatisticsFile::read(Cursor::new(&content)) {
+        Ok(file) => Ok(Some((Arc::new(file), Key::of_bytes(&content).hex()))),
+        // Without `mu` it may be samples, and what is no archive is told as an album.
+        Err(NpzError::Missing { member, .. }) if member == "mu.npy" => Ok(None),
+        Err(NpzError::NoArchive(_)) => Ok(None),
+        Err(error) => Err(wrong(error.to_string())),
+    }
 }
 
 /// Opens an album and draws from it as torch-fidelity's tests do.
@@ -211,6 +224,19 @@ fn different_sizes(request: &Request, fakes: &[Album]) -> Option<Problem> {
     Some(Problem::new("--fake", found, "sets of one size, as distances shrink with it").hint(hint))
 }
 
+/// Finds before any work starts that nothing would come of it.
+fn too_few<'a>(request: &Request, mut albums: impl Iterator<Item = &'a Album>) -> Option<Problem> {
+    if request.allow_small_n || !request.wanted.iter().all(|wanted| wanted.needs_many()) {
+        return None;
+    }
+    let few = albums.find(|album| album.len() < LEAST_PICTURES)?;
+    let found = format!("`{}` has {} pictures", few.path().display(), few.len());
+    let expected = format!("at least {LEAST_PICTURES} for a distance of moments");
+    let hint =
+        "of fewer it says more about their number than about them; `--allow-small-n` shows it";
+    Some(Problem::new("metrics", found, expected).hint(hint))
+}
+
 /// Says where one side is compressed and the other is not.
 fn parity(real: Option<&Album>, fakes: &[Album]) -> Vec<String> {
     let Some(real) = real else { return Vec::new() };
@@ -231,4 +257,14 @@ fn name_of(place: &str) -> String {
     let path = Path::new(place);
     let name = path.file_name().map_or(place.into(), |name| name.to_string_lossy());
     name.replace([';', '[', ']'], "_")
+}
+
+/// Returns what places are called; those that would share a name bear their whole paths.
+fn names_of(places: &[String]) -> Vec<String> {
+    let short: Vec<String> = places.iter().map(|place| name_of(place)).collect();
+    let name = |(place, name): (&String, &String)| {
+        let shared = short.iter().filter(|other| *other == name).count() > 1;
+        if shared { place.replace([';', '[', ']'], "_") } else { name.clone() }
+    };
+    places.iter().zip(&short).map(name).collect()
 }

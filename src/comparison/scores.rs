@@ -11,9 +11,9 @@ use super::tool::{KidWay, Tool, Wanted};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
 use crate::lab::metrics::extractors::Network;
 use crate::lab::metrics::{
-    Features, Frechet, InfinitySizes, KidSubsets, Manifolds, PrProtocol, Statistics,
-    StatisticsFile, TORCH_FIDELITY_SEED, authenticity, authenticity_interval, fid_infinity,
-    fid_interval, fid_of_statistics, inception_score_interval, kid, kid_interval,
+    Features, Fingerprint, Frechet, InfinitySizes, KidSubsets, Manifolds, PrProtocol, Statistics,
+    StatisticsFile, TORCH_FIDELITY_SEED, authenticity, authenticity_interval, explain, fid,
+    fid_infinity, fid_interval, fid_of_statistics, inception_score_interval, kid, kid_interval,
     kid_torch_fidelity, prdc, prdc_intervals, protocol, suspicious_features,
     suspicious_predictions,
 };
@@ -111,7 +111,7 @@ impl Stage for ScoresStage {
             &self.measuring;
         json!({
             "tool": tool.name(),
-            "scores": wanted.iter().map(|it| format!("{it:?}")).collect::<Vec<_>>(),
+            "scores": wanted.iter().map(|it| it.name()).collect::<Vec<_>>(),
             "extractor": extractor,
             "reference": reference,
             "allow-small-n": allow_small_n,
@@ -137,13 +137,13 @@ impl Stage for ScoresStage {
         let mut scores = Scores::default();
         for (i, wanted) in self.measuring.wanted.iter().enumerate() {
             context.proceed()?;
-            context.progress(i, self.measuring.wanted.len(), format!("{wanted:?}"));
+            context.progress(i, self.measuring.wanted.len(), wanted.name());
             match self.measuring.measure(*wanted, &real, &fake) {
                 Ok(lines) => scores.lines.extend(lines),
-                Err(why) => scores.refused.push(format!("{wanted:?}: {why}")),
+                Err(why) => scores.refused.push(format!("{}: {why}", wanted.name())),
             }
         }
-        scores.warnings = self.measuring.warnings(&real, &fake);
+        scores.warnings = self.measuring.warnings(&real, &fake, &scores.lines);
         Ok(bench.put(RESULT, &serde_json::to_vec_pretty(&scores).expect("plain data"))?)
     }
 }
@@ -203,36 +203,26 @@ impl Measuring {
         fake: &FeatureSet,
         spatial: bool,
     ) -> Result<Vec<Line>, String> {
-        let none = || format!("`{}` has no spatial features", self.network.name());
-        let side = |set: &FeatureSet| -> Result<Features, String> {
-            if spatial { set.spatial.clone().ok_or_else(none) } else { Ok(set.features.clone()) }
-        };
-        let fakes = side(fake)?;
-        let (statistics, reals) = match real {
+        let fakes = self.points(fake, spatial)?;
+        let (n_real, distance, interval) = match real {
             Reference::Features(real) => {
-                let reals = side(real)?;
-                (None, Some(reals))
+                let sets = Manifolds { real: self.points(real, spatial)?, fake: fakes };
+                let n = sets.real.n();
+                self.enough(n.min(fakes.n()))?;
+                let interval =
+                    self.intervals.then(|| fid_interval(sets, &self.seed("fid"))).flatten();
+                (Some(n), fid(sets.real, fakes), interval)
             }
             Reference::Statistics(file) => {
-                let of = if spatial { file.spatial.clone() } else { Some(file.pooled.clone()) };
-                (Some(of.ok_or("the statistics have no `mu_s`")?), None)
-            }
-        };
-        let n_real = match (&statistics, &reals) {
-            (Some(statistics), _) => statistics.n(),
-            (_, reals) => reals.as_ref().map(Features::n),
-        };
-        self.enough(n_real.unwrap_or(usize::MAX).min(fakes.n()))?;
-        let distance = match (&statistics, &reals) {
-            (Some(statistics), _) => {
-                if statistics.d() != fakes.d() {
-                    let (theirs, ours) = (statistics.d(), fakes.d());
+                let real = if spatial { file.spatial.as_ref() } else { Some(&file.pooled) };
+                let real = real.ok_or("the statistics have no `mu_s`")?;
+                if real.d() != fakes.d() {
+                    let (theirs, ours) = (real.d(), fakes.d());
                     return Err(format!("the statistics have {theirs} features, not {ours}"));
                 }
-                fid_of_statistics(statistics, &Statistics::of_features(&fakes))
+                self.enough(real.n().map_or(fakes.n(), |n| n.min(fakes.n())))?;
+                (real.n(), fid_of_statistics(real, &Statistics::of_features(fakes)), None)
             }
-            (None, Some(reals)) => crate::lab::metrics::fid(reals, &fakes),
-            (None, None) => unreachable!("one of the two is there"),
         };
         let (value, deficient) = match distance {
             Frechet::Sound(distance) => (distance.value, false),
@@ -242,20 +232,18 @@ impl Measuring {
                 return Err(format!("the product of the covariances is indefinite: {found}"));
             }
         };
-        let name = match (spatial, self.network) {
-            (true, _) => "sfid",
-            (false, network) => network.distance(),
-        };
-        let interval = match &reals {
-            Some(reals) if self.intervals => {
-                fid_interval(Manifolds { real: reals, fake: &fakes }, &self.seed("fid"))
-            }
-            _ => None,
-        };
+        let name = if spatial { "sfid" } else { self.network.distance() };
         let details = deficient.then(|| "rank-deficient".to_owned()).into_iter().collect();
-        let counts = (n_real, fakes.n());
         let line = Measured::new(name, value, Direction::Lower).between(interval);
-        Ok(self.lines(vec![line], details, Some(counts)))
+        Ok(self.lines(vec![line], details, Some((n_real, fakes.n()))))
+    }
+
+    fn points<'a>(&self, set: &'a FeatureSet, spatial: bool) -> Result<&'a Features, String> {
+        if !spatial {
+            return Ok(&set.features);
+        }
+        let none = || format!("`{}` has no spatial features", self.network.name());
+        set.spatial.as_ref().ok_or_else(none)
     }
 
     /// Refuses what says more about the number of pictures than about them.
@@ -386,13 +374,21 @@ impl Measuring {
         values.into_iter().map(line).collect()
     }
 
-    fn warnings(&self, real: &Reference, fake: &FeatureSet) -> Vec<String> {
+    fn warnings(&self, real: &Reference, fake: &FeatureSet, lines: &[Line]) -> Vec<String> {
         let mut said = Vec::new();
         if let Reference::Features(real) = real {
+            said.extend(left_out("real", real));
             said.extend(suspicious_features(&real.features, &fake.features));
         }
+        said.extend(left_out("generated", fake));
         if let Some(logits) = &fake.logits {
             said.extend(suspicious_predictions(&logits.softmax(), &self.seed("order")));
+        }
+        let fingerprint =
+            Fingerprint { pictures: fake.features.n(), size: fake.size, classes: None };
+        if let Some(known) = fingerprint.known() {
+            let explained = lines.iter().filter_map(|it| explain(known, &it.name, it.value));
+            said.extend(explained.map(str::to_owned));
         }
         said
     }
@@ -400,4 +396,10 @@ impl Measuring {
     fn seed(&self, of: &str) -> Seed {
         Seed::root(0).child("comparison").child(of)
     }
+}
+
+/// Says how many pictures of a side were not measured.
+fn left_out(side: &str, set: &FeatureSet) -> Option<String> {
+    let (count, all) = (set.unreadable, set.unreadable + set.features.n());
+    (count > 0).then(|| format!("{count} of {all} {side} pictures cannot be read: left out"))
 }

@@ -4,7 +4,8 @@ use super::Scores;
 use crate::report::{Cell, Column, Estimate, Row, Table, Unit};
 use crate::terms::Direction;
 
-pub(super) fn of(sets: &[(String, Scores)]) -> Table {
+/// Returns scores as a table: a row per score, a column per set.
+pub fn table(sets: &[(String, Scores)]) -> Table {
     let mut names: Vec<(String, Direction)> = Vec::new();
     for line in sets.iter().flat_map(|(_, scores)| &scores.lines) {
         if !names.iter().any(|(name, _)| *name == line.name) {

@@ -5,7 +5,7 @@ use crate::lab::metrics::extractors::{Network, Preprocessing, Scaling};
 use crate::lab::metrics::{IsProtocol, PrProtocol};
 
 /// A published way of measuring.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tool {
     /// Ours: clean-fid's resize, exact KID, prdc's balls, every score there is.
     #[default]
@@ -23,7 +23,7 @@ pub enum Tool {
 }
 
 /// A score, or a few that are computed together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
     /// Fréchet distance.
     Fid,
@@ -51,6 +51,24 @@ pub(super) enum KidWay {
 }
 
 impl Wanted {
+    /// Returns the name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fid => "fid",
+            Self::Sfid => "sfid",
+            Self::FidInfinity => "fid-infinity",
+            Self::Kid => "kid",
+            Self::Is => "is",
+            Self::Pr => "pr",
+            Self::Authenticity => "authenticity",
+        }
+    }
+
+    /// Returns whether it is a distance of moments, which few pictures do not determine.
+    pub(super) fn needs_many(self) -> bool {
+        matches!(self, Self::Fid | Self::Sfid | Self::FidInfinity)
+    }
+
     /// All scores, in the order of tables.
     pub const ALL: [Self; 7] = [
         Self::Fid,
@@ -64,6 +82,10 @@ impl Wanted {
 }
 
 impl Tool {
+    /// All tools, ours first.
+    pub const ALL: [Self; 6] =
+        [Self::Ersatz, Self::PytorchFid, Self::TorchFidelity, Self::CleanFid, Self::Tf, Self::Adm];
+
     /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
