@@ -30,4 +30,4 @@ pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, ins
 pub use published::{PublishedTable, PublishedValue, published};
 pub use resolve::{Cell, PAPER, Request, Resolved, profiles, resolve};
 pub use schema::schema;
-pub use sources::{Fetched, fetch, source_of, sources};
+pub use sources::{Absent, Fetched, fetch, source_of, sources};

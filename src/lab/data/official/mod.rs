@@ -2,7 +2,7 @@
 //! whole.
 //!
 //! Addresses and MD5 sums are those that torchvision 0.29 (`torchvision/datasets`) and the package
-//! `medmnist` 3.0 (`info.py`) check their downloads by. The program itself opens no connection.
+//! `medmnist` 3.0 (`info.py`) check their downloads by. Nothing here opens a connection.
 
 mod md5;
 mod table;
@@ -77,10 +77,15 @@ impl Official {
         })
     }
 
-    /// Returns the address of a file.
+    /// Returns whether the address is a page on which people ask for the files.
+    pub fn is_page(&self) -> bool {
+        !self.address.ends_with('/')
+    }
+
+    /// Returns the address of a file, or the page on which people ask for it.
     pub fn address_of(&self, file: &OfficialFile) -> String {
-        let page = !self.address.ends_with('/');
-        if page { self.address.to_owned() } else { format!("{}{}", self.address, file.name) }
+        let name = if self.is_page() { "" } else { file.name };
+        format!("{}{name}", self.address)
     }
 }
 
@@ -90,8 +95,15 @@ impl OfficialFile {
     /// # Errors
     /// If it is there and cannot be read.
     pub fn compare(&self, folder: &str, files: &dyn Files) -> io::Result<Found> {
-        let path = Path::new(folder).join(self.name);
-        if files.is_folder(&path) != Some(false) {
+        self.compare_at(&Path::new(folder).join(self.name), files)
+    }
+
+    /// Looks for this file under a name that may be another, and compares its sum.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn compare_at(&self, path: &Path, files: &dyn Files) -> io::Result<Found> {
+        if files.is_folder(path) != Some(false) {
             return Ok(Found::Missing);
         }
         if self.md5.is_empty() {
@@ -99,7 +111,7 @@ impl OfficialFile {
         }
         let (mut md5, mut at) = (Md5::new(), 0);
         loop {
-            let piece = files.read_range(&path, at, PIECE)?;
+            let piece = files.read_range(path, at, PIECE)?;
             if piece.is_empty() {
                 break;
             }
