@@ -348,6 +348,40 @@ fn only_what_nobody_keeps_is_removed_and_only_when_told() {
 }
 
 #[test]
+fn a_kept_experiment_is_kept_in_every_profile() {
+    let desk = Desk::new();
+    let profiles = "[profile.tiny]\nseeds = [3]\n\
+                    [profile.far.data.source.folder]\ntrain = \"far/a\"\ntest = \"far/b\"\n";
+    let text = fs::read_to_string(input("tiny.toml")).unwrap() + profiles;
+    desk.write("scales.toml", text.as_bytes());
+    desk.good(&["run", "scales.toml"]);
+    desk.good(&["run", "scales.toml", "--profile", "paper"]);
+    let said = desk.good(&["gc", "--keep", "scales.toml"]);
+    assert!(said.contains("0 artifacts would go"), "{said}");
+    let told = "not kept: scales.toml@far, which cannot run here (";
+    assert!(said.starts_with(told) && said.contains("`far/a` does not exist"), "{said}");
+    let said = desk.good(&["gc", "--keep", "scales.toml@tiny"]);
+    assert!(!said.contains("0 artifacts would go"), "{said}");
+    let told = desk.run(&["gc", "--keep", "scales.toml@far"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+}
+
+#[test]
+fn nothing_is_removed_while_another_process_works() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    let store = ersatz::engine::Store::open(desk.path(".ersatz")).unwrap();
+    let bench = store.bench(ersatz::terms::Key::of_bytes(b"something else")).unwrap();
+    let told = desk.run(&["gc", "--newer-than", "0", "--delete"]);
+    let want = format!("nothing is removed: process {} on ", std::process::id());
+    assert!(told.code == 1 && told.err.contains(&want), "{}", told.err);
+    assert_eq!(store.keys().unwrap().len(), 9);
+    drop(bench);
+    let said = desk.good(&["gc", "--newer-than", "0", "--delete"]);
+    assert!(said.starts_with("9 artifacts removed"), "{said}");
+}
+
+#[test]
 fn sweeps_and_seeds_multiply_the_stages() {
     let desk = Desk::new();
     let stages = |more: &[&str]| {

@@ -130,7 +130,7 @@ pub fn fetch(name: &str, folder: &str, files: &dyn Files) -> Result<Fetched, Pro
     if official.any {
         page += "one of these files is enough\n";
     }
-    let (mut whole, mut damaged, mut absent) = (0, Vec::new(), Vec::new());
+    let (mut whole, mut damaged, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     for file in official.files {
         let path = Path::new(folder).join(file.name).display().to_string();
         let found = file
@@ -138,11 +138,11 @@ pub fn fetch(name: &str, folder: &str, files: &dyn Files) -> Result<Fetched, Pro
             .map_err(|e| Problem::new(path.clone(), e.to_string(), "a file that can be read"))?;
         let line = match found {
             Found::Official => {
-                whole += 1;
+                whole.push(file.name);
                 "here, MD5 as published".to_owned()
             }
             Found::Unknown => {
-                whole += 1;
+                whole.push(file.name);
                 "here; no MD5 is known to compare".to_owned()
             }
             Found::Other(sum) => {
@@ -156,34 +156,37 @@ pub fn fetch(name: &str, folder: &str, files: &dyn Files) -> Result<Fetched, Pro
             }
         };
         let _ = writeln!(page, "  {path}: {line}");
-        if found_nothing(&line) {
+        if whole.last() != Some(&file.name) {
             let _ = writeln!(page, "    from {}", official.address_of(file));
             if !file.md5.is_empty() {
                 let _ = writeln!(page, "    MD5 {}", file.md5);
             }
         }
     }
-    let declared = official.declared.replace("DIR", folder);
+    if !official.unpack.is_empty() {
+        let _ = writeln!(page, "\nthen unpack {}", official.unpack.replace("DIR", folder));
+    }
+    let mut declared = official.declared.replace("DIR", folder);
+    if let (true, Some(found)) = (official.any, whole.first()) {
+        declared = declared.replace(official.files[0].name, found);
+    }
     let _ = writeln!(page, "\nthen, in an experiment file:\n  [data.source]\n  {declared}");
     let needed = if official.any { 1 } else { official.files.len() };
     let mut missing = Vec::new();
-    if !damaged.is_empty() {
-        missing.push(format!("not the official file: {}", damaged.join(", ")));
-    }
-    if whole < needed && !absent.is_empty() {
-        let names: Vec<&str> = absent.iter().map(|absent| absent.file.name).collect();
-        let joined = names.join(if official.any { " or " } else { ", " });
-        let asked =
-            if official.is_page() { " (its page gives them to those who log in)" } else { "" };
-        missing.push(format!("to download into {folder}{asked}: {joined}"));
+    if whole.len() < needed {
+        if !damaged.is_empty() {
+            missing.push(format!("not the official file: {}", damaged.join(", ")));
+        }
+        if !absent.is_empty() {
+            let names: Vec<&str> = absent.iter().map(|absent| absent.file.name).collect();
+            let joined = names.join(if official.any { " or " } else { ", " });
+            let asked =
+                if official.is_page() { " (its page gives them to those who log in)" } else { "" };
+            missing.push(format!("to download into {folder}{asked}: {joined}"));
+        }
     }
     let missing = (!missing.is_empty()).then(|| missing.join("; "));
-    Ok(Fetched { page, missing, official, absent, enough: whole >= needed })
-}
-
-/// Says whether a line of a file asks for the file.
-fn found_nothing(line: &str) -> bool {
-    line.starts_with("not here") || line.contains("not the official")
+    Ok(Fetched { page, missing, official, absent, enough: whole.len() >= needed })
 }
 
 #[cfg(test)]
@@ -215,11 +218,32 @@ mod tests {
         let mut files = MemoryFiles::default();
         files.insert("d/cifar-10-binary.tar.gz", vec![1]);
         assert_eq!(fetch("cifar-10", "d", &files).unwrap().missing, None);
+        // One whole file is enough, whatever the others are, and it is the one that is declared.
+        files.insert("d/cifar-10-python.tar.gz", vec![1]);
+        let Fetched { page, missing, .. } = fetch("cifar-10", "d", &files).unwrap();
+        assert_eq!(missing, None);
+        assert!(
+            page.contains("d/cifar-10-python.tar.gz: here, but not the official file"),
+            "{page}"
+        );
+        assert!(page.ends_with("cifar = { path = \"d/cifar-10-binary.tar.gz\" }\n"), "{page}");
+        let mut files = MemoryFiles::default();
         files.insert("d/cifar-10-python.tar.gz", vec![1]);
         let missing = fetch("cifar-10", "d", &files).unwrap().missing.unwrap();
-        assert_eq!(missing, "not the official file: cifar-10-python.tar.gz");
+        assert_eq!(
+            missing,
+            "not the official file: cifar-10-python.tar.gz; \
+             to download into d: cifar-10-binary.tar.gz"
+        );
         let missing = fetch("svhn", "d", &files).unwrap().missing.unwrap();
         assert!(missing.ends_with("d: train_32x32.mat, test_32x32.mat"), "{missing}");
+        // What is declared of ImageNet is not in the archives as they come.
+        let page = fetch("imagenet", "d", &files).unwrap().page;
+        for told in
+            ["then unpack ILSVRC2012_img_val.tar into d/val", "d/LOC_val_solution.csv is in"]
+        {
+            assert!(page.contains(told), "{page}");
+        }
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub struct Official {
     pub files: &'static [OfficialFile],
     /// Whether one of the files is enough (they are sizes or forms of the same pictures).
     pub any: bool,
-    /// How it is declared once the files are there; `DIR` stands for their folder.
+    /// What is unpacked before it can be declared, and where to; empty: nothing.
+    pub unpack: &'static str,
+    /// How it is declared once the files are there; `DIR` stands for their folder. Of a set one of
+    /// whose files is enough, the first is named.
     pub declared: &'static str,
 }
 
@@ -135,6 +138,8 @@ mod tests {
         for official in OFFICIAL {
             assert!(official.address.starts_with("http"), "{}", official.name);
             let parsed = toml::from_str::<Source>(official.declared);
+            let first = format!("DIR/{}\"", official.files[0].name);
+            assert_eq!(official.declared.contains(&first), official.any, "{}", official.name);
             assert!(parsed.is_ok(), "{}: {parsed:?}", official.declared);
             for file in official.files {
                 let hex =
@@ -142,6 +147,31 @@ mod tests {
                 assert!(hex && [0, 32].contains(&file.md5.len()), "{}", file.name);
             }
         }
+    }
+
+    #[test]
+    fn commands_in_hints_name_data_sets() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lab/data/source");
+        let (mut folders, mut seen) = (vec![folder], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (_, rest) in text
+                    .match_indices("`ersatz data fetch ")
+                    .map(|(at, found)| (at, &text[at + found.len()..]))
+                {
+                    let name = rest.split('`').next().unwrap();
+                    assert!(Official::find(name).is_ok(), "`{name}` in {}", path.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 3, "hints were found");
     }
 
     #[test]
