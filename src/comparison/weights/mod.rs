@@ -1,7 +1,7 @@
 //! Where the weights of published networks lie, and whether they are what their names say.
 //!
-//! Ours lie in a folder of our own ([`Folders::ours`]). Other tools have often left them already: in
-//! `TORCH_HOME/hub/checkpoints`, or in the cache of Hugging Face. In reading order: [`find`],
+//! Ours lie in a folder of our own ([`Folders::ours`]). Other tools have often left them already:
+//! in `TORCH_HOME/hub/checkpoints`, or in the cache of Hugging Face. In reading order: [`find`],
 //! [`load`] and [`fit`] for what is there, [`missing`] for what is not, and [`import`] and
 //! [`verify`] for what comes into our folder.
 
