@@ -173,7 +173,7 @@ impl Found<'_> {
                     let problem = Problem::new(
                         "net.announced",
                         format!("net `{}`, which this program does not have yet", announced.what),
-                        "`resnet` or `vit`",
+                        "`resnet`, `resnet-rs` or `vit`",
                     );
                     self.below(&prefix, problem.hint("leave it out of `report.rows`"));
                 }

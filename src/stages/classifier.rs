@@ -14,6 +14,7 @@ use crate::lab::images::Channels;
 use crate::nets::blocks::Site;
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::nets::resnet::ResNetSpec;
+use crate::nets::resnet_rs::ResNetRsSpec;
 use crate::nets::vit::VitSpec;
 use crate::nets::weights::{load_state, parameter_count, read_safetensors};
 use crate::terms::Seed;
@@ -41,6 +42,9 @@ pub enum Net {
     /// A residual network.
     #[serde(rename = "resnet")]
     ResNet(ResNetSpec),
+    /// A residual network with squeeze-and-excitation and the stem of ResNet-D.
+    #[serde(rename = "resnet-rs")]
+    ResNetRs(ResNetRsSpec),
     /// A vision transformer.
     Vit(VitSpec),
     /// An architecture of a paper that this program cannot train yet; `plan` refuses it.
@@ -58,6 +62,7 @@ impl Net {
     pub fn built(&self) -> Option<ClassifierNet> {
         match self {
             Self::ResNet(spec) => Some(ClassifierNet::ResNet(*spec)),
+            Self::ResNetRs(spec) => Some(ClassifierNet::ResNetRs(*spec)),
             Self::Vit(spec) => Some(ClassifierNet::Vit(*spec)),
             Self::Announced(_) => None,
         }

@@ -67,6 +67,8 @@ pub struct Batch {
     pixels: Vec<f32>,
     shape: [usize; 4],
     targets: Vec<f32>,
+    /// Where what the net leaves out is drawn.
+    seed: Seed,
 }
 
 impl Task for Supervised<'_> {
@@ -93,7 +95,7 @@ impl Task for Supervised<'_> {
         let mut pixels = planes(&seen, self.spec.normalisation, self.channels);
         let shape = [pictures.len(), self.channels.count(), h, w];
         self.spec.mixing.apply(&mut pixels, &mut targets, shape, seed.child("mixing"));
-        Batch { pixels, shape, targets }
+        Batch { pixels, shape, targets, seed }
     }
 
     fn loss(&self, model: &Classifier, batch: Batch, device: &Device) -> Tensor<1> {
@@ -101,7 +103,7 @@ impl Task for Supervised<'_> {
         let k = batch.targets.len() / n;
         let x = Tensor::<4>::from_data(TensorData::new(batch.pixels, batch.shape), device);
         let targets = Tensor::<2>::from_data(TensorData::new(batch.targets, [n, k]), device);
-        let logits = model.forward(x, Mode::Train);
+        let logits = model.forward(x, Mode::Train(batch.seed));
         (log_softmax(logits, 1) * targets).sum() * (-1.0 / n as f64)
     }
 
