@@ -9,6 +9,7 @@ use super::blocks::{Mode, Site};
 use super::resnet::{ResNet, ResNetSpec};
 use super::resnet_rs::{ResNetRs, ResNetRsSpec};
 use super::vit::{Vit, VitSpec};
+use super::weights::State;
 use crate::terms::Problem;
 
 /// The choice of a classifier's net: `[net.resnet]`, `[net.resnet-rs]`, `[net.vit]`.
@@ -57,6 +58,15 @@ impl ClassifierNet {
             Self::ResNet(spec) => check_resnet(spec, input),
             Self::ResNetRs(spec) => check_resnet_rs(spec, input),
             Self::Vit(spec) => check_vit(spec, input),
+        }
+    }
+
+    /// Fits weights of this net, trained on pictures of another size, to pictures of this one.
+    /// Residual networks take any size; vision transformers have one embedding per patch.
+    pub fn adapt(&self, state: &mut State, input: Input) {
+        match self {
+            Self::ResNet(_) | Self::ResNetRs(_) => {}
+            Self::Vit(spec) => spec.adapt(state, input.pixels),
         }
     }
 

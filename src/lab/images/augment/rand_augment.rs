@@ -21,8 +21,8 @@ use crate::terms::{Picture, Problem, Seed, Stream};
 pub struct RandAugment {
     /// Changes in a row, drawn with replacement. timm's `n`; DeiT and ResNet-RS: 2.
     pub changes: usize,
-    /// The strength, where 10 is the strongest that the papers on policies use. timm's `m`; DeiT: 9,
-    /// ResNet-RS: 10 or 15.
+    /// The strength, where 10 is the strongest that the papers on policies use. timm's `m`; DeiT:
+    /// 9, ResNet-RS: 10 or 15.
     #[schemars(range(min = 0.0, max = 30.0))]
     pub magnitude: f64,
     /// Standard deviation of the strength, drawn anew for each change. timm's `mstd`; DeiT: 0.5.
@@ -31,7 +31,7 @@ pub struct RandAugment {
     /// The largest strength that may be drawn. timm's `mmax`; its default is 10.
     #[schemars(range(min = 0.0, max = 30.0))]
     pub magnitude_max: f64,
-    /// The probability that a drawn change is applied. timm's `p`; its default is 0.5, ResNet-RS: 1.
+    /// The probability that a drawn change is applied. timm's `p`, by default 0.5; ResNet-RS: 1.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub probability: f64,
     /// What a strength means.
@@ -64,8 +64,8 @@ pub enum Scale {
     /// A larger strength is always a larger change. timm's `inc1`.
     #[default]
     Increasing,
-    /// As in EfficientNet's code: colour, contrast, brightness and sharpness go from a factor of 0.1
-    /// at 0 to 1.9 at 10 with no change between; posterize and solarize change less and less.
+    /// As in EfficientNet's code: colour, contrast, brightness and sharpness go from a factor of
+    /// 0.1 at 0 to 1.9 at 10, with no change between; posterize and solarize change less and less.
     Efficientnet,
 }
 

@@ -1,5 +1,5 @@
-//! Changes of place: Pillow's `Image.rotate` and `Image.transform` (13.0.0, `libImaging/Geometry.c`)
-//! with an affine map.
+//! Changes of place: Pillow's `Image.rotate` and `Image.transform` with an affine map (13.0.0,
+//! `libImaging/Geometry.c`).
 //!
 //! Every output pixel looks up where it comes from. Positions are those of pixel centres, in double
 //! precision; what lies outside of the picture keeps the colour of the ground.
@@ -26,7 +26,7 @@ pub enum Interpolation {
 pub(super) struct Map(pub(super) [f64; 6]);
 
 impl Map {
-    /// Returns the rotation around the centre, with its numbers rounded to 15 digits as Pillow does.
+    /// Returns the rotation around the centre, its numbers rounded to 15 digits as Pillow does.
     pub(super) fn rotation(degrees: f64, width: f64, height: f64) -> Self {
         let angle = -degrees.rem_euclid(360.0).to_radians();
         let [a, b, d] = [angle.cos(), angle.sin(), -angle.sin()].map(rounded);

@@ -1,8 +1,8 @@
 //! The changes of a picture that policies of augmentation choose from, as Pillow computes them.
 //!
-//! Cubuk et al. 2019 (arXiv:1805.09501), Table 6 without Cutout and SamplePairing. In reading order:
-//! `levels`, changes of single grey levels by a table; `enhance`, mixtures of a picture with a
-//! poorer one; `affine`, changes of place. Equal to Pillow to the last grey level.
+//! Cubuk et al. 2019 (arXiv:1805.09501), Table 6 without Cutout and SamplePairing. In reading
+//! order: `levels`, changes of single grey levels by a table; `enhance`, mixtures of a picture with
+//! a poorer one; `affine`, changes of place. Equal to Pillow to the last grey level.
 
 mod affine;
 mod enhance;

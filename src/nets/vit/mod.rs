@@ -3,7 +3,10 @@
 //! Dosovitskiy et al. 2021, arXiv:2010.11929 (section 3.1, Table 1); the sizes Ti and S are those
 //! of `DeiT`, Touvron et al. 2021, arXiv:2012.12877 (Table 1). Parameter names and initialisation
 //! are those of timm's `vision_transformer.py` (1.0.31): a class token, a learned position
-//! embedding, layers normalised before attention and before the perceptron.
+//! embedding, layers normalised before attention and before the perceptron. `positions` makes
+//! position embeddings for pictures of another size.
+
+mod positions;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -14,6 +17,7 @@ use super::blocks::{
     DropPath, Dropout, Gelu, Init, LayerNorm, Linear, Mode, PatchEmbed, Site, TransformerLayer,
     TransformerSpec, class_token,
 };
+use super::weights::State;
 
 /// A size of vision transformer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +91,6 @@ pub struct VitSpec {
 }
 
 /// A rate of zero is not written, so that results of before there were rates keep their keys.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(rate: &f64) -> bool {
     rate.abs() <= 0.0
 }
@@ -162,6 +165,16 @@ impl VitSpec {
 }
 
 impl VitSpec {
+    /// Fits weights of this net, trained on pictures of another size, to pictures of `pixels` x
+    /// `pixels`: only the number of position embeddings changes.
+    pub(super) fn adapt(&self, state: &mut State, pixels: usize) {
+        let Some(positions) = state.get_mut("pos_embed") else { return };
+        let &[1, _, d] = positions.shape.as_slice() else { return };
+        let patches = pixels / self.patch;
+        positions.values = positions::resampled(&positions.values, d, patches);
+        positions.shape = vec![1, patches * patches + 1, d];
+    }
+
     /// Returns what layers leave out, for attention and perceptron; empty without stochastic depth.
     fn drops(&self, depth: usize) -> Vec<[DropPath; 2]> {
         let drop = |index: usize| {
