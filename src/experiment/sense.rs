@@ -9,7 +9,7 @@ use super::overlay::meaning_of;
 use super::published::published;
 use crate::lab::data;
 use crate::lab::data::{Shapes, Source};
-use crate::lab::generators::{Defect, Generator, Planted};
+use crate::lab::generators::{Cascade, Defect, Generator, Planted};
 use crate::lab::images::Channels;
 use crate::nets::classifier::Input;
 use crate::stages::Net;
@@ -100,10 +100,8 @@ impl Found<'_> {
                 self.problems.push(problem); // A file of the data itself.
             }
         }
-        let sides = Shapes::SIDES;
-        if matches!(data.source, Source::Shapes(_)) && !sides.contains(&data.size) {
-            let expected = format!("{} to {} pixels for shapes", sides.start(), sides.end());
-            self.tell("data.size", data.size.to_string(), expected);
+        if matches!(data.source, Source::Shapes(_)) {
+            self.side_of_shapes("data.size", data.size);
         }
     }
 
@@ -118,6 +116,7 @@ impl Found<'_> {
                     self.below(source, problem);
                 }
             }
+            Generator::Cascade(cascade) => self.cascade(cascade, experiment),
             Generator::Planted(planted) => self.planted(planted, experiment),
             Generator::Announced(announced) => {
                 let problem = Problem::new(
@@ -130,6 +129,28 @@ impl Found<'_> {
                     problem.hint("write `[generator.pixel]`, or choose a profile that has it"),
                 );
             }
+        }
+    }
+
+    fn cascade(&mut self, cascade: &Cascade, experiment: &Experiment) {
+        for problem in cascade.check("generator.cascade") {
+            self.below("", problem);
+        }
+        if !matches!(experiment.data.source, Source::Shapes(_)) {
+            return;
+        }
+        let base = ("base".to_owned(), cascade.base.size);
+        let above = cascade.stage.iter().map(|(name, stage)| (format!("stage.{name}"), stage.size));
+        for (place, size) in std::iter::once(base).chain(above) {
+            self.side_of_shapes(&format!("generator.cascade.{place}.size"), size);
+        }
+    }
+
+    fn side_of_shapes(&mut self, path: &str, size: usize) {
+        let sides = Shapes::SIDES;
+        if !sides.contains(&size) {
+            let expected = format!("{} to {} pixels for shapes", sides.start(), sides.end());
+            self.tell(path, size.to_string(), expected);
         }
     }
 
