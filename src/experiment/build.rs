@@ -5,11 +5,12 @@ mod generators;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::file::{Budget, Draws, Experiment};
+use super::file::{Budget, Draws, Experiment, Reference};
 use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
 use crate::lab::data::fingerprint;
+use crate::lab::metrics::Metric;
 use crate::nets::classifier::Input;
 use crate::stages::{
     ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
@@ -29,8 +30,9 @@ pub struct Nodes {
     pub tests: BTreeMap<Trained, NodeId>,
     /// Tests of the baseline's classifiers on synthetic pictures.
     pub gan_tests: BTreeMap<Trained, NodeId>,
-    /// Scores of the synthetic pictures by draw.
-    pub measures: BTreeMap<u64, NodeId>,
+    /// Scores of the synthetic pictures by draw and what they are measured against: the training
+    /// pictures, or another part.
+    pub measures: BTreeMap<(u64, Option<Reference>), NodeId>,
 }
 
 /// Which trained classifier.
@@ -217,18 +219,25 @@ impl Builder<'_> {
             self.classifier(&extractor, nodes);
         }
         let spec = &experiment.classifier[&metrics.extractor];
+        let parts = metrics.also_against.iter().copied().map(Some);
+        let parts: Vec<Option<Reference>> = std::iter::once(None).chain(parts).collect();
         for (&draw, drawn) in &nodes.samples.clone() {
-            let stage = Arc::new(MeasureStage {
-                metrics: metrics.scores.clone(),
-                draw,
-                net: spec.net.built().expect("an announced net was refused before"),
-                normalisation: spec.training.normalisation,
-                input: self.input(),
-                machine: self.machine.clone(),
-            });
-            let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
-            let inputs = with_samples(&own, &drawn[..1]);
-            nodes.measures.insert(draw, self.graph.add(stage, &named(&inputs)));
+            for part in &parts {
+                let told = |metric: &Metric| part.is_none() || metric.is_distance();
+                let stage = Arc::new(MeasureStage {
+                    metrics: metrics.scores.iter().copied().filter(told).collect(),
+                    draw,
+                    reference: part.map_or("train", Reference::name),
+                    net: spec.net.built().expect("an announced net was refused before"),
+                    normalisation: spec.training.normalisation,
+                    input: self.input(),
+                    machine: self.machine.clone(),
+                });
+                let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
+                let inputs = with_samples(&own, &drawn[..1]);
+                let node = self.graph.add(stage, &named(&inputs));
+                nodes.measures.insert((draw, *part), node);
+            }
         }
     }
 }

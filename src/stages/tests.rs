@@ -224,6 +224,7 @@ impl Chain {
         let measure = MeasureStage {
             metrics: Metric::ALL.to_vec(),
             draw: 0,
+            reference: "train",
             net: resnet(),
             normalisation: Normalisation::default(),
             input: INPUT,
