@@ -467,3 +467,68 @@ fn data_are_listed_looked_at_and_checked() {
         assert!(ersatz::lab::images::decode(&file).is_ok(), "{sheet} is a picture");
     }
 }
+
+#[test]
+fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
+    let desk = Desk::new();
+    let declared = "report.table.mine={ values = ['fid', 'fid-test', 'top1', 'real:top5', 'difference'], \
+                    published = 'azizi-2023/table1', published-rows = { '2.0' = 'ours-64' }, \
+                    published-columns = { fid = 'fid-train' } }";
+    let by_mix = "report.table.mixes={ rows = 'mixes', values = ['top1'] }";
+    let figures = "report.figures=['sweep', { front = { x = 'fid', y = 'top1' } }]";
+    let sweep = [
+        "--sweep",
+        "generator.pixel.guidance=1.0,2.0",
+        "--sweep",
+        "generator.pixel.clip=true,false",
+    ];
+    let run = ["run", "tiny.toml", "-o", declared, "-o", by_mix, "-o", figures];
+    let against = ["-o", "metrics.also-against=['test']"];
+    desk.good(&[&run[..], &sweep, &against].concat());
+    let report: Value = serde_json::from_slice(&desk.table()).unwrap();
+    let table = |name: &str| {
+        let tables = report["tables"].as_array().unwrap();
+        tables.iter().find(|table| table["name"] == name).unwrap()
+    };
+    let columns = |name: &str| -> Vec<String> {
+        let columns = table(name)["columns"].as_array().unwrap();
+        columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let want = ["fid", "fid-test", "top1", "real:top5", "difference", "fid, paper"];
+    assert_eq!(columns("mine"), want);
+    let rows = table("mine")["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3]["labels"], serde_json::json!(["2.0", "false"]));
+    let mean = |row: usize, column: usize, kind: &str| {
+        rows[row]["cells"][column][kind]["mean"].as_f64().unwrap()
+    };
+    // What the columns hold is what the other tables hold.
+    let scores = table("scores")["rows"].as_array().unwrap();
+    assert_eq!(mean(1, 0, "estimate"), scores[1]["cells"][0]["estimate"]["mean"].as_f64().unwrap());
+    assert_eq!(mean(1, 1, "estimate"), scores[1]["cells"][1]["estimate"]["mean"].as_f64().unwrap());
+    assert_ne!(mean(1, 0, "estimate"), mean(1, 1, "estimate"));
+    let reference = |row: usize, column: usize| {
+        rows[row]["cells"][column]["estimate"]["protocol"].as_str().unwrap().to_owned()
+    };
+    assert!(reference(0, 0).ends_with("ref=train]") && reference(0, 1).ends_with("ref=test]"));
+    let accuracies = table("accuracy")["rows"].as_array().unwrap();
+    assert_eq!(
+        mean(2, 2, "estimate"),
+        accuracies[2]["cells"][1]["estimate"]["mean"].as_f64().unwrap()
+    );
+    let real = &accuracies[2]["cells"][0]["estimate"]["mean"];
+    let difference = mean(2, 2, "estimate") - real.as_f64().unwrap();
+    assert!((mean(2, 4, "difference") - difference).abs() < 1e-12);
+    assert!(mean(2, 3, "estimate") >= real.as_f64().unwrap(), "top-5 holds top-1");
+    // Labels are joined: no row of ours is called `2.0` alone.
+    assert!(rows.iter().all(|row| row["cells"][5] == "empty"), "{rows:#?}");
+
+    assert_eq!(columns("mixes")[..2], ["top1, 1.0, true", "top1, 1.0, false"]);
+    let mixes = table("mixes")["rows"].as_array().unwrap();
+    assert_eq!(mixes[1]["labels"], serde_json::json!(["synthetic (cas)"]));
+    assert_eq!(mixes[1]["cells"][2]["estimate"], accuracies[2]["cells"][1]["estimate"]);
+
+    let front =
+        fs::read_to_string(desk.path("reports/tiny/paper/plots/front-fid-top1.svg")).unwrap();
+    assert!(front.contains("guidance 2.0, clip false"), "the marks are named");
+}

@@ -1,20 +1,22 @@
 //! From resolved experiments to the graph of stages.
 
+mod generators;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::file::{Budget, Draws, Experiment};
+use super::file::{Budget, Draws, Experiment, Reference};
 use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
 use crate::lab::data::fingerprint;
-use crate::lab::generators::{Generator, Pixel, Planted};
+use crate::lab::metrics::Metric;
 use crate::nets::classifier::Input;
 use crate::stages::{
-    ClassifierSpec, ClassifierStage, Data, DatasetStage, EvaluateStage, GeneratorStage, Machine,
-    MeasureStage, On, PlantedStage, START, SampleStage,
+    ClassifierSpec, ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
+    START,
 };
-use crate::terms::Problems;
+use crate::terms::{Key, Problems};
 
 /// The nodes of one combination of swept values.
 #[derive(Clone, Debug)]
@@ -29,8 +31,9 @@ pub struct Nodes {
     pub tests: BTreeMap<Trained, NodeId>,
     /// Tests of the baseline's classifiers on synthetic pictures.
     pub gan_tests: BTreeMap<Trained, NodeId>,
-    /// Scores of the synthetic pictures by draw.
-    pub measures: BTreeMap<u64, NodeId>,
+    /// Scores of the synthetic pictures by draw and what they are measured against: the training
+    /// pictures, or another part.
+    pub measures: BTreeMap<(u64, Option<Reference>), NodeId>,
 }
 
 impl Nodes {
@@ -87,10 +90,8 @@ pub fn build(resolved: &Resolved, machine: &Arc<Machine>) -> Result<Built, Probl
     for cell in &resolved.cells {
         let data = &cell.experiment.data;
         let fingerprint = fingerprint(&data.source, &data.subset, &DiskFiles)?;
-        let stage = Arc::new(DatasetStage::new(data.clone(), fingerprint));
-        let data = graph.add(stage, &[]);
-        let builder = Builder { experiment: &cell.experiment, machine, graph: &mut graph };
-        let nodes = builder.build(data);
+        let experiment = &cell.experiment;
+        let nodes = Builder { experiment, fingerprint, machine, graph: &mut graph }.build();
         cells.push((cell.clone(), nodes));
     }
     Ok(Built { graph, cells })
@@ -98,15 +99,17 @@ pub fn build(resolved: &Resolved, machine: &Arc<Machine>) -> Result<Built, Probl
 
 struct Builder<'a> {
     experiment: &'a Experiment,
+    /// That of the real pictures.
+    fingerprint: Key,
     machine: &'a Arc<Machine>,
     graph: &'a mut Graph,
 }
 
 impl Builder<'_> {
-    fn build(mut self, data: NodeId) -> Nodes {
+    fn build(mut self) -> Nodes {
         let experiment = self.experiment;
         let mut nodes = Nodes {
-            data,
+            data: self.real(experiment.data.size),
             samples: BTreeMap::new(),
             classifiers: BTreeMap::new(),
             tests: BTreeMap::new(),
@@ -134,6 +137,12 @@ impl Builder<'_> {
         nodes
     }
 
+    /// Adds the real pictures at a size.
+    fn real(&mut self, size: usize) -> NodeId {
+        let data = Data { size, ..self.experiment.data.clone() };
+        self.graph.add(Arc::new(DatasetStage::new(data, self.fingerprint)), &[])
+    }
+
     fn draw(&self, seed: u64) -> u64 {
         match self.experiment.draws {
             Draws::PerSeed => seed,
@@ -158,50 +167,6 @@ impl Builder<'_> {
             let drawn = (0..copies).filter_map(|copy| self.drawn(draw, copy, nodes.data)).collect();
             nodes.samples.insert(draw, drawn);
         }
-    }
-
-    /// Adds one copy of a draw, and the generator if it is trained; `None` for one that the program
-    /// does not have, which was refused before.
-    fn drawn(&mut self, draw: u64, copy: usize, data: NodeId) -> Option<NodeId> {
-        match &self.experiment.generator {
-            Generator::Pixel(pixel) => {
-                let generator = self.generator(pixel, data);
-                Some(self.sample(pixel, draw, copy, (data, generator)))
-            }
-            Generator::Planted(planted) => Some(self.planted(planted, draw, copy, data)),
-            Generator::Announced(_) => None,
-        }
-    }
-
-    fn generator(&mut self, pixel: &Pixel, real: NodeId) -> NodeId {
-        let data = &self.experiment.data;
-        let stage = Arc::new(GeneratorStage {
-            training: pixel.training.clone(),
-            seed: pixel.seed,
-            channels: data.channels,
-            size: data.size,
-            machine: self.machine.clone(),
-        });
-        self.graph.add(stage, &[("data", real)])
-    }
-
-    fn planted(&mut self, planted: &Planted, draw: u64, copy: usize, real: NodeId) -> NodeId {
-        let data = self.experiment.data.clone();
-        let stage = PlantedStage { planted: planted.clone(), data, draw, copy };
-        self.graph.add(Arc::new(stage), &[("data", real)])
-    }
-
-    fn sample(&mut self, pixel: &Pixel, draw: u64, copy: usize, from: (NodeId, NodeId)) -> NodeId {
-        let data = &self.experiment.data;
-        let stage = Arc::new(SampleStage {
-            pixel: pixel.clone(),
-            draw,
-            copy,
-            channels: data.channels,
-            size: data.size,
-            machine: self.machine.clone(),
-        });
-        self.graph.add(stage, &[("data", from.0), ("generator", from.1)])
     }
 
     /// Adds a classifier of the report: it is trained and tested.
@@ -276,18 +241,25 @@ impl Builder<'_> {
             self.classifier(&extractor, nodes);
         }
         let spec = &experiment.classifier[&metrics.extractor];
+        let parts = metrics.also_against.iter().copied().map(Some);
+        let parts: Vec<Option<Reference>> = std::iter::once(None).chain(parts).collect();
         for (&draw, drawn) in &nodes.samples.clone() {
-            let stage = Arc::new(MeasureStage {
-                metrics: metrics.scores.clone(),
-                draw,
-                net: spec.net.built().expect("an announced net was refused before"),
-                sight: spec.training.sight(experiment.data.channels),
-                input: self.input(spec),
-                machine: self.machine.clone(),
-            });
-            let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
-            let inputs = with_samples(&own, &drawn[..1]);
-            nodes.measures.insert(draw, self.graph.add(stage, &named(&inputs)));
+            for part in &parts {
+                let told = |metric: &Metric| part.is_none() || metric.is_distance();
+                let stage = Arc::new(MeasureStage {
+                    metrics: metrics.scores.iter().copied().filter(told).collect(),
+                    draw,
+                    reference: part.map_or("train", Reference::name),
+                    net: spec.net.built().expect("an announced net was refused before"),
+                    sight: spec.training.sight(experiment.data.channels),
+                    input: self.input(spec),
+                    machine: self.machine.clone(),
+                });
+                let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
+                let inputs = with_samples(&own, &drawn[..1]);
+                let node = self.graph.add(stage, &named(&inputs));
+                nodes.measures.insert((draw, *part), node);
+            }
         }
     }
 }

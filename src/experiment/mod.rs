@@ -25,7 +25,10 @@ mod sources;
 pub use build::{Built, Nodes, Trained, build};
 pub use catalogue::find;
 pub use document::{Circumstances, document};
-pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Report, Value};
+pub use file::{
+    Budget, Declared, Draws, Experiment, FigureKind, FrontAxes, Metrics, Reference, Report,
+    RowsAre, Value,
+};
 pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, inspect_source};
 pub use published::{PublishedTable, PublishedValue, published};
 pub use resolve::{Cell, PAPER, Request, Resolved, profiles, resolve};

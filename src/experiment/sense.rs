@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::build::input;
-use super::file::Experiment;
+use super::document::declared::{Quantity, score_names};
+use super::file::{Declared, Experiment, FigureKind};
 use super::node::Node;
 use super::overlay::meaning_of;
 use super::published::published;
 use crate::lab::data;
 use crate::lab::data::{Shapes, Source};
-use crate::lab::generators::{Defect, Generator, Planted};
+use crate::lab::generators::{Cascade, Defect, Generator, Planted};
 use crate::lab::images::Channels;
 use crate::stages::{ClassifierSpec, Net};
 use crate::terms::{Files, Problem, nearest};
@@ -97,10 +98,8 @@ impl Found<'_> {
                 self.problems.push(problem); // A file of the data itself.
             }
         }
-        let sides = Shapes::SIDES;
-        if matches!(data.source, Source::Shapes(_)) && !sides.contains(&data.size) {
-            let expected = format!("{} to {} pixels for shapes", sides.start(), sides.end());
-            self.tell("data.size", data.size.to_string(), expected);
+        if matches!(data.source, Source::Shapes(_)) {
+            self.side_of_shapes("data.size", data.size);
         }
     }
 
@@ -115,6 +114,7 @@ impl Found<'_> {
                     self.below(source, problem);
                 }
             }
+            Generator::Cascade(cascade) => self.cascade(cascade, experiment),
             Generator::Planted(planted) => self.planted(planted, experiment),
             Generator::Announced(announced) => {
                 let problem = Problem::new(
@@ -127,6 +127,28 @@ impl Found<'_> {
                     problem.hint("write `[generator.pixel]`, or choose a profile that has it"),
                 );
             }
+        }
+    }
+
+    fn cascade(&mut self, cascade: &Cascade, experiment: &Experiment) {
+        for problem in cascade.check("generator.cascade") {
+            self.below("", problem);
+        }
+        if !matches!(experiment.data.source, Source::Shapes(_)) {
+            return;
+        }
+        let base = ("base".to_owned(), cascade.base.size);
+        let above = cascade.stage.iter().map(|(name, stage)| (format!("stage.{name}"), stage.size));
+        for (place, size) in std::iter::once(base).chain(above) {
+            self.side_of_shapes(&format!("generator.cascade.{place}.size"), size);
+        }
+    }
+
+    fn side_of_shapes(&mut self, path: &str, size: usize) {
+        let sides = Shapes::SIDES;
+        if !sides.contains(&size) {
+            let expected = format!("{} to {} pixels for shapes", sides.start(), sides.end());
+            self.tell(path, size.to_string(), expected);
         }
     }
 
@@ -276,10 +298,78 @@ impl Found<'_> {
             self.known("metrics.extractor", &metrics.extractor, &classifiers, "classifier");
             self.known("metrics.extractor-mix", &metrics.extractor_mix, &mixes, "mix");
         }
-        if !report.published.is_empty()
-            && let Err(problem) = published(&report.published)
+        self.published("report.published", &report.published);
+        self.values(experiment);
+    }
+
+    fn published(&mut self, path: &str, name: &str) {
+        if !name.is_empty()
+            && let Err(problem) = published(name)
         {
-            self.below("report.published", Problem { source: String::new(), ..problem });
+            self.below(path, Problem { source: String::new(), ..problem });
+        }
+    }
+
+    /// Looks at declared tables and fronts: each value must be one that is measured.
+    fn values(&mut self, experiment: &Experiment) {
+        let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
+        let classifiers: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
+        let report = &experiment.report;
+        for (name, table) in &report.table {
+            let at = format!("report.table.{name}");
+            for (i, value) in table.values.iter().enumerate() {
+                self.value(&format!("{at}.values.{i}"), value, experiment);
+            }
+            if !table.classifier.is_empty() {
+                let path = format!("{at}.classifier");
+                self.known(&path, &table.classifier, &classifiers, "classifier");
+            }
+            if !table.mix.is_empty() {
+                self.known(&format!("{at}.mix"), &table.mix, &mixes, "mix");
+            }
+            self.published(&format!("{at}.published"), &table.published);
+            self.published_names(&at, table);
+        }
+        for (i, figure) in report.figures.iter().enumerate() {
+            if let FigureKind::Front(axes) = figure {
+                for (axis, value) in [("x", &axes.x), ("y", &axes.y)] {
+                    let path = format!("report.figures.{i}.front.{axis}");
+                    self.value(&path, value, experiment);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, path: &str, value: &str, experiment: &Experiment) {
+        let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
+        match Quantity::read(value) {
+            Quantity::Accuracy { mix: Some(mix), .. } => self.known(path, &mix, &mixes, "mix"),
+            Quantity::Accuracy { mix: None, .. } | Quantity::Difference => {}
+            Quantity::Score(name) => {
+                let scores = score_names(&experiment.metrics);
+                let words = ["top1", "top5", "difference"].into_iter();
+                let known: Vec<&str> = words.chain(scores.iter().map(String::as_str)).collect();
+                self.known(path, &name, &known, "value");
+            }
+        }
+    }
+
+    /// Looks whether the paper's table has the rows and columns that are asked of it.
+    fn published_names(&mut self, at: &str, table: &Declared) {
+        let Ok(paper) = published(&table.published) else { return };
+        let rows: Vec<&str> = paper.rows().iter().map(|row| row.label.as_str()).collect();
+        let columns: Vec<&str> = paper.columns().iter().map(|it| it.key.as_str()).collect();
+        for (list, names, known, what) in [
+            ("published-rows", &table.published_rows, &rows, "published row"),
+            ("published-columns", &table.published_columns, &columns, "published column"),
+        ] {
+            for (ours, theirs) in names {
+                // Keys with dots or spaces have no path of their own: the list is the place.
+                let path = format!("{at}.{list}");
+                let plain = ours.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+                let path = if plain { format!("{path}.{ours}") } else { path };
+                self.known(&path, theirs, known, what);
+            }
         }
     }
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Machine, keeper, real};
+use super::{Machine, keeper, real, real_at};
 use crate::engine::{Bench, Context, Estimate, Failure, Inputs, Stage};
-use crate::lab::generators::{PixelTask, PixelTraining};
+use crate::lab::generators::{Enlarging, PixelTask, PixelTraining};
 use crate::lab::images::Channels;
 use crate::terms::Seed;
 
 /// The name of this stage among the inputs of others.
 pub(super) const INPUT: &str = "generator";
 
-/// Trains a diffusion model on pixels.
+/// The name of the real pictures at the smaller size among the inputs.
+const SMALLER: &str = "smaller";
+
+/// Trains a diffusion model on pixels, or one that enlarges pictures.
 pub struct GeneratorStage {
     /// What decides the weights.
     pub training: PixelTraining,
@@ -21,8 +24,10 @@ pub struct GeneratorStage {
     pub seed: u64,
     /// What the net sees.
     pub channels: Channels,
-    /// Side of the pictures, for the estimate.
+    /// Side of the pictures in pixels.
     pub size: usize,
+    /// How it is shown smaller pictures; absent for a model that sees none.
+    pub enlarging: Option<Enlarging>,
     /// Where it runs.
     pub machine: Arc<Machine>,
 }
@@ -37,12 +42,22 @@ impl Stage for GeneratorStage {
     }
 
     fn spec(&self) -> Value {
-        json!({"training": self.training, "seed": self.seed, "channels": self.channels})
+        let mut spec =
+            json!({"training": self.training, "seed": self.seed, "channels": self.channels});
+        if let Some(enlarging) = self.enlarging {
+            spec["enlarging"] = json!(enlarging);
+            spec["size"] = json!(self.size); // In the address of its randomness.
+        }
+        spec
     }
 
     fn label(&self) -> String {
         let widths: Vec<_> = self.training.net.channels.iter().map(ToString::to_string).collect();
-        format!("pixel generator {}, {} steps", widths.join("-"), self.training.recipe.steps)
+        let (net, steps) = (widths.join("-"), self.training.recipe.steps);
+        match self.enlarging {
+            None => format!("pixel generator {net}, {steps} steps"),
+            Some(_) => format!("upscaler to {} px {net}, {steps} steps", self.size),
+        }
     }
 
     fn estimate(&self) -> Estimate {
@@ -56,8 +71,19 @@ impl Stage for GeneratorStage {
 
     fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
         let train = real(inputs, "train")?;
+        let smaller = match self.enlarging {
+            None => None,
+            Some(enlarging) => Some((real_at(inputs, SMALLER, "train")?, enlarging)),
+        };
         let seed = Seed::root(self.seed).child("generator");
-        let task = PixelTask::new(&self.training, &train, self.channels, seed);
+        let task = match &smaller {
+            None => PixelTask::new(&self.training, &train, self.channels, seed),
+            Some((smaller, enlarging)) => {
+                let seed = seed.child("size").index(self.size as u64);
+                PixelTask::new(&self.training, &train, self.channels, seed)
+                    .enlarging(smaller, *enlarging)
+            }
+        };
         let net = task.net(&self.machine.device);
         let at = (bench, context);
         keeper::train(&task, net, &self.training.recipe, &self.machine.device, at)?;

@@ -41,6 +41,8 @@ pub struct MeasureStage {
     pub metrics: Vec<Metric>,
     /// Which set of pictures, for the label.
     pub draw: u64,
+    /// The part of the real data that they are measured against: `train`, `val` or `test`.
+    pub reference: &'static str,
     /// The extractor's architecture.
     pub net: ClassifierNet,
     /// How it sees pictures.
@@ -61,11 +63,15 @@ impl Stage for MeasureStage {
     }
 
     fn spec(&self) -> Value {
-        json!({"metrics": self.metrics, "reference": "train"})
+        json!({"metrics": self.metrics, "reference": self.reference})
     }
 
     fn label(&self) -> String {
-        format!("scores of draw {} by {}", self.draw, self.net.describe())
+        let (draw, net) = (self.draw, self.net.describe());
+        match self.reference {
+            "train" => format!("scores of draw {draw} by {net}"),
+            part => format!("scores of draw {draw} against {part} by {net}"),
+        }
     }
 
     fn estimate(&self) -> Estimate {
@@ -73,11 +79,11 @@ impl Stage for MeasureStage {
     }
 
     fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
-        let (train, val) = (real(inputs, "train")?, real(inputs, "val")?);
+        let (reference, val) = (real(inputs, self.reference)?, real(inputs, "val")?);
         let drawn = synthetic(inputs)?
             .ok_or_else(|| Failure::other("there is no synthetic picture to measure"))?;
         let entry = inputs.entry(classifier::INPUT);
-        let at = (self.input, train.classes.len(), self.machine.as_ref());
+        let at = (self.input, reference.classes.len(), self.machine.as_ref());
         let extractor = TrainedExtractor {
             net: classifier::trained(entry, &self.net, at)?,
             name: format!("{}.penultimate@{}", self.net.describe(), &entry.key().short()[..8]),
@@ -85,13 +91,17 @@ impl Stage for MeasureStage {
         };
         let described = extractor.describe();
         let taps = |data: &Dataset| extractor.taps(&pictures(data));
-        let real = taps(&train).features;
+        if reference.is_empty() {
+            let found = format!("the data have no {} pictures", self.reference);
+            return Err(Failure::other(format!("measure: {found}")));
+        }
+        let real = taps(&reference).features;
         let unseen = (!val.is_empty()).then(|| taps(&val).features);
         let Taps { features: fake, logits, .. } = taps(&drawn);
         let probabilities = logits.as_ref().map(Logits::softmax);
         let evidence = Evidence {
             extractor: &described,
-            reference: "train",
+            reference: self.reference,
             real: &real,
             fake: &fake,
             probabilities: probabilities.as_ref(),

@@ -2,7 +2,8 @@
 //!
 //! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
 //! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones ([`PlantedStage`]
-//! draws them without a generator), [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests
+//! draws them without a generator), [`UpscaleStage`] makes small ones larger, [`ResizeStage`] only
+//! scales them, [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests
 //! it, [`MeasureStage`] measures the synthetic pictures.
 //! A stage holds no formula and reads no TOML. What a stage leaves is in files that their owners
 //! name as constants.
@@ -15,10 +16,12 @@ mod keeper;
 mod measure;
 mod packed;
 mod planted;
+mod resize;
 mod sample;
 mod shards;
 #[cfg(test)]
 mod tests;
+mod upscale;
 
 pub use classifier::{ClassifierSpec, ClassifierStage, Net, START};
 pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
@@ -27,8 +30,10 @@ pub use generator::GeneratorStage;
 pub use measure::{MeasureStage, Measurement};
 pub use packed::{PackedError, pack, unpack};
 pub use planted::PlantedStage;
+pub use resize::ResizeStage;
 pub use sample::SampleStage;
 pub use shards::{Sampled, drawn_files};
+pub use upscale::UpscaleStage;
 
 use burn::tensor::Device;
 use serde::Serialize;
@@ -46,7 +51,12 @@ pub struct Machine {
 
 /// Reads a part of the real pictures: `train`, `val` or `test`.
 fn real(inputs: &Inputs, part: &str) -> Result<Dataset, Failure> {
-    unpack(&inputs.read(dataset::INPUT, &dataset::file_of(part))?).map_err(Failure::other)
+    real_at(inputs, dataset::INPUT, part)
+}
+
+/// Reads a part of the real pictures that are there under another name.
+fn real_at(inputs: &Inputs, name: &str, part: &str) -> Result<Dataset, Failure> {
+    unpack(&inputs.read(name, &dataset::file_of(part))?).map_err(Failure::other)
 }
 
 /// Reads all synthetic pictures among the inputs, in the order of the inputs' names.

@@ -61,7 +61,7 @@ impl Stage for PlantedStage {
         let root = Seed::root(self.planted.seed).child("pictures");
         let set = Set { root, draw: self.draw, copy: self.copy };
         let generator = bench.key();
-        draw_shards(&set, &train, (bench, context), |part| {
+        draw_shards(&set, &train, (bench, context), |_, part| {
             let orders: Vec<Order> = part.iter().map(|item| item.order).collect();
             let pictures = artist.draw(&orders).expect("planted pictures are always pictures");
             let row = |(item, picture): (&Item, _)| {

@@ -11,7 +11,7 @@ use crate::lab::data::SyntheticRow;
 use crate::lab::generators::{Draw as _, Order, Pixel, PixelArtist};
 use crate::lab::images::{Channels, encode_png};
 use crate::nets::blocks::Site;
-use crate::nets::unet::UNet;
+use crate::nets::unet::{UNet, UNetConfig};
 use crate::nets::weights::{load_state, read_safetensors};
 use crate::terms::{ClassNames, Key, Picture, Seed};
 
@@ -34,39 +34,55 @@ pub struct SampleStage {
 impl SampleStage {
     fn artist(&self, inputs: &Inputs, classes: usize) -> Result<PixelArtist<'_>, Failure> {
         let config = self.pixel.training.net.config(self.channels, classes);
-        let device = &self.machine.device;
-        let state = read_safetensors(&inputs.read(generator::INPUT, keeper::WEIGHTS)?);
-        let net = UNet::new(&config, &Site::new(Seed::root(0), device));
-        let net = load_state(net, &state.map_err(Failure::other)?).map_err(Failure::other)?;
         Ok(PixelArtist {
             spec: &self.pixel,
-            net,
+            net: trained(inputs, &config, &self.machine)?,
             channels: self.channels,
             size: self.size,
             classes,
-            device: device.clone(),
+            device: self.machine.device.clone(),
         })
     }
+}
 
-    fn rows(
-        &self,
-        items: &[Item],
-        pictures: &[Picture],
-        at: (&ClassNames, Key),
-    ) -> Vec<SyntheticRow> {
-        let (classes, generator) = at;
-        let sampler = serde_json::to_string(&self.pixel.sampler).expect("a spec is plain data");
-        let row = |(item, picture): (&Item, &Picture)| SyntheticRow {
-            id: item.id.clone(),
-            class: item.order.class,
-            png: encode_png(picture),
-            condition: format!("class {}", classes.name(item.order.class)),
-            seed: item.order.seed.hex(),
-            guidance: self.pixel.guidance,
-            sampler: sampler.clone(),
-            generator,
-        };
-        items.iter().zip(pictures).map(row).collect()
+/// Returns the trained net among the inputs.
+pub(super) fn trained(
+    inputs: &Inputs,
+    config: &UNetConfig,
+    machine: &Machine,
+) -> Result<UNet, Failure> {
+    let state = read_safetensors(&inputs.read(generator::INPUT, keeper::WEIGHTS)?);
+    let net = UNet::new(config, &Site::blank(&machine.device));
+    load_state(net, &state.map_err(Failure::other)?).map_err(Failure::other)
+}
+
+/// Returns what a shard says of pictures that a model has drawn.
+pub(super) fn rows(
+    pixel: &Pixel,
+    items: &[Item],
+    pictures: &[Picture],
+    at: (&ClassNames, Key),
+) -> Vec<SyntheticRow> {
+    let (classes, generator) = at;
+    let sampler = serde_json::to_string(&pixel.sampler).expect("a spec is plain data");
+    let row = |(item, picture): (&Item, &Picture)| SyntheticRow {
+        id: item.id.clone(),
+        class: item.order.class,
+        png: encode_png(picture),
+        condition: format!("class {}", classes.name(item.order.class)),
+        seed: item.order.seed.hex(),
+        guidance: pixel.guidance,
+        sampler: sampler.clone(),
+        generator,
+    };
+    items.iter().zip(pictures).map(row).collect()
+}
+
+/// Says that a picture did not become one.
+pub(super) fn diverged(pixel: &Pixel, item: &Item) -> Failure {
+    Failure::Diverged {
+        step: pixel.sampler.steps() as u64,
+        what: format!("picture `{}` is not made of numbers", item.id),
     }
 }
 
@@ -103,13 +119,10 @@ impl Stage for SampleStage {
         let set = Set { root, draw: self.draw, copy: self.copy };
         let artist = self.artist(inputs, train.classes.len())?;
         let generator = inputs.entry(generator::INPUT).key();
-        draw_shards(&set, &train, (bench, context), |part| {
+        draw_shards(&set, &train, (bench, context), |_, part| {
             let orders: Vec<Order> = part.iter().map(|item| item.order).collect();
-            let pictures = artist.draw(&orders).map_err(|at| Failure::Diverged {
-                step: self.pixel.sampler.steps() as u64,
-                what: format!("picture `{}` is not made of numbers", part[at].id),
-            })?;
-            Ok(self.rows(part, &pictures, (&train.classes, generator)))
+            let pictures = artist.draw(&orders).map_err(|at| diverged(&self.pixel, &part[at]))?;
+            Ok(rows(&self.pixel, part, &pictures, (&train.classes, generator)))
         })
     }
 }

@@ -17,6 +17,11 @@ use crate::terms::{Picture, Seed};
 /// The start of the names of synthetic pictures among the inputs of other stages.
 pub(super) const INPUT: &str = "synthetic";
 
+/// Returns the name of a copy of synthetic pictures among the inputs of other stages.
+pub(super) fn input(copy: usize) -> String {
+    format!("{INPUT}-{copy:03}")
+}
+
 /// What was drawn.
 const SUMMARY: &str = "summary.json";
 
@@ -72,22 +77,51 @@ fn shard_name(index: usize) -> String {
 }
 
 /// Draws what is not on the bench yet, shard by shard, and leaves shards, a sheet and a summary.
+/// `rows` gets the number of the shard and what is in it.
 pub(super) fn draw_shards(
     set: &Set,
     train: &Dataset,
     (bench, context): (&Bench, &Context),
-    rows: impl Fn(&[Item]) -> Result<Vec<SyntheticRow>, Failure>,
+    rows: impl Fn(usize, &[Item]) -> Result<Vec<SyntheticRow>, Failure>,
 ) -> Result<(), Failure> {
     let items = set.items(train);
     for (index, part) in items.chunks(SHARD).enumerate() {
         context.proceed()?;
         context.progress(index * SHARD, items.len(), "pictures");
         if !bench.has(&shard_name(index))? {
-            let shard = write_shard(&train.classes, &rows(part)?).map_err(Failure::other)?;
+            let rows = rows(index, part)?;
+            let shard = write_shard(&train.classes, &rows).map_err(Failure::other)?;
             bench.put(&shard_name(index), &shard)?;
         }
     }
-    let shards = items.len().div_ceil(SHARD);
+    finish(items.len().div_ceil(SHARD), (bench, context))
+}
+
+/// Makes each shard of an entry anew, picture by picture, and leaves shards, a sheet and a summary.
+pub(super) fn change_shards(
+    entry: &Entry,
+    (bench, context): (&Bench, &Context),
+    change: impl Fn(&Picture) -> Picture,
+) -> Result<(), Failure> {
+    let shards = entry.names().filter(|name| name.ends_with(".parquet")).count();
+    for index in 0..shards {
+        context.proceed()?;
+        context.progress(index, shards, "shards");
+        let name = shard_name(index);
+        if bench.has(&name)? {
+            continue;
+        }
+        let (classes, mut rows) = read_shard(&entry.read(&name)?).map_err(Failure::other)?;
+        for row in &mut rows {
+            row.png = encode_png(&change(&decode(&row.png).map_err(Failure::other)?));
+        }
+        bench.put(&name, &write_shard(&classes, &rows).map_err(Failure::other)?)?;
+    }
+    finish(shards, (bench, context))
+}
+
+/// Looks at all shards and leaves a sheet and a summary.
+fn finish(shards: usize, (bench, context): (&Bench, &Context)) -> Result<(), Failure> {
     let drawn = join((0..shards).map(|index| {
         bench.get(&shard_name(index))?.ok_or_else(|| Failure::other("a shard is gone"))
     }))?;
@@ -118,6 +152,11 @@ pub fn drawn_files(entry: &Entry) -> Result<Vec<(String, String, Vec<u8>)>, Fail
         }));
     }
     Ok(files)
+}
+
+/// Reads one shard of an entry.
+pub(super) fn shard(entry: &Entry, index: usize) -> Result<Dataset, Failure> {
+    join(std::iter::once(Ok(entry.read(&shard_name(index))?)))
 }
 
 /// Reads the pictures of an entry.

@@ -6,6 +6,8 @@
 //! randomness of its own, so that a picture is the same in any batch (a grey level of it may rarely
 //! differ by one, because products round differently at another batch size).
 
+mod cascade;
+mod enlarging;
 mod pixel;
 mod planted;
 
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::terms::{ClassId, Picture, Seed};
 
+pub use cascade::{Cascade, CascadeStart, Low, Upscaler, UpscalingArtist};
+pub use enlarging::Enlarging;
 pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
 pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, PlantedArtist};
 
@@ -24,6 +28,9 @@ pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, Pl
 pub enum Generator {
     /// A class-conditional diffusion model on pixels, trained here on the real training pictures.
     Pixel(Pixel),
+    /// Diffusion models in a row: the first draws small pictures, each of the others enlarges those
+    /// of the one before.
+    Cascade(Cascade),
     /// Pictures with a planted defect, to test the harness itself; nothing is trained.
     Planted(Planted),
     /// A generator of a paper that this program cannot run yet; `plan` refuses it.

@@ -137,6 +137,9 @@ pub struct UNetConfig {
     pub class_embed_type: Option<ClassEmbedType>,
     /// Rows of the table of classes, where `class_embed_type` is `null`. `null`: no classes.
     pub num_class_embeds: Option<usize>,
+    /// Whether the net is told a second level, embedded like the timestep: that of the noise on a
+    /// picture it is given beside the noisy one. No key of `diffusers`.
+    pub level_embedding: bool,
     /// How the time vector enters a residual block.
     pub resnet_time_scale_shift: TimeScaleShift,
     /// Features of the time vector; `null`: four times the channels of level 0.
@@ -173,6 +176,7 @@ impl Default for UNetConfig {
             use_linear_projection: false,
             class_embed_type: None,
             num_class_embeds: None,
+            level_embedding: false,
             resnet_time_scale_shift: TimeScaleShift::Default,
             time_embedding_dim: None,
             conv_in_kernel: 3,

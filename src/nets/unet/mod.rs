@@ -10,7 +10,9 @@
 //! keeps the numbers. Where the original puts one of two layers under one name, an enum does; its
 //! variants leave no trace in a path (see [`crate::nets::weights`]).
 //!
-//! Not here: conditions beyond class and context (SDXL's `addition_embed_type`), dropout, attention
+//! One part is not of `diffusers`: the level embedding, for nets that enlarge a noisy picture.
+//!
+//! Not here: conditions beyond class, level and context (SDXL's `addition_embed_type`), dropout, attention
 //! masks. A file that asks for them is refused.
 
 mod attention;

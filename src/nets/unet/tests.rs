@@ -68,6 +68,7 @@ impl Inputs {
             condition: Condition {
                 class_labels: labels,
                 class_vectors: vectors,
+                levels: None,
                 context: context.map(|d| drawn("context", [n, 5, d], 2.0, device)),
             },
         }
@@ -232,6 +233,7 @@ fn small() -> UNetConfig {
         attention_head_dim: OneOrEach::One(4),
         cross_attention_dim: OneOrEach::One(Some(6)),
         num_class_embeds: Some(3),
+        level_embedding: true,
         ..UNetConfig::default()
     }
 }
@@ -244,6 +246,7 @@ fn small_inputs(device: &Device) -> Inputs {
         condition: Condition {
             class_labels: Some(Tensor::from_data(labels, device)),
             class_vectors: None,
+            levels: Some(tensor(vec![0.0, 250.0, 1000.0], [3], device)),
             context: Some(drawn("context", [3, 4, 6], 1.0, device)),
         },
     }
@@ -279,13 +282,14 @@ fn a_picture_does_not_depend_on_its_batch() {
     let all = small_inputs(&device);
     let together = all.run(&net);
     for i in 0..3 {
-        let Condition { class_labels, context, .. } = all.condition.clone();
+        let Condition { class_labels, levels, context, .. } = all.condition.clone();
         let alone = Inputs {
             sample: all.sample.clone().narrow(0, i, 1),
             timesteps: all.timesteps.clone().narrow(0, i, 1),
             condition: Condition {
                 class_labels: class_labels.map(|labels| labels.narrow(0, i, 1)),
                 class_vectors: None,
+                levels: levels.map(|levels| levels.narrow(0, i, 1)),
                 context: context.map(|context| context.narrow(0, i, 1)),
             },
         };
@@ -309,6 +313,9 @@ fn every_condition_matters() {
     assert!(differs(&|inputs| inputs.timesteps = inputs.timesteps.clone() + 5.0));
     assert!(differs(&|inputs| {
         inputs.condition.class_labels = inputs.condition.class_labels.clone().map(|l| l.flip([0]));
+    }));
+    assert!(differs(&|inputs| {
+        inputs.condition.levels = inputs.condition.levels.clone().map(|l| l + 50.0);
     }));
     assert!(differs(&|inputs| {
         inputs.condition.context = inputs.condition.context.clone().map(|c| c * 2.0);

@@ -17,6 +17,8 @@ pub struct Condition {
     pub class_labels: Option<Tensor<1, Int>>,
     /// `[n, features]` of the time vector's length, for a net with `class_embed_type` `identity`.
     pub class_vectors: Option<Tensor<2>>,
+    /// `[n]`, for a net with a level embedding.
+    pub levels: Option<Tensor<1>>,
     /// `[n, t, d]`: `t` words (or other tokens) of `cross_attention_dim` features.
     pub context: Option<Tensor<3>>,
 }
@@ -42,6 +44,8 @@ pub struct UNet {
     pub time_embedding: TimestepEmbedding,
     /// Class to a vector that is added to the time vector.
     pub class_embedding: Option<ClassEmbedding>,
+    /// Sinusoids of a second level to a vector that is added, too.
+    pub level_embedding: Option<TimestepEmbedding>,
     /// From level 0 to the bottom.
     pub down_blocks: Vec<DownBlock>,
     /// The bottom.
@@ -78,6 +82,9 @@ impl UNet {
             conv_in: conv(config.in_channels, c, config.conv_in_kernel, "conv_in"),
             time_embedding: time_embedding(config, &site.at("time_embedding")),
             class_embedding: class_embedding(config, &site.at("class_embedding")),
+            level_embedding: config
+                .level_embedding
+                .then(|| time_embedding(config, &site.at("level_embedding"))),
             down_blocks: down_blocks(config, &mut skips, &site.at("down_blocks")),
             mid_block: mid_block(config, &site.at("mid_block")),
             up_blocks: up_blocks(config, &mut skips, &site.at("up_blocks")),
@@ -155,10 +162,14 @@ impl UNet {
             }
             _ => condition.class_vectors.clone(),
         };
-        match class {
-            Some(class) => time + class,
-            None => time,
-        }
+        let level = match (&self.level_embedding, &condition.levels) {
+            (Some(embedding), Some(levels)) => {
+                Some(embedding.forward(self.sinusoids.of(levels.clone())))
+            }
+            (None, None) => None,
+            _ => panic!("a net is given levels if and only if it embeds them"),
+        };
+        [class, level].into_iter().flatten().fold(time, |sum, part| sum + part)
     }
 }
 

@@ -4,9 +4,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::Pixel;
 use crate::lab::diffusion::{Clipped, Denoiser, Levels, Noise, guide_stacked};
+use crate::lab::generators::enlarging::{Shown, beside, condition};
 use crate::lab::generators::{Draw, Order};
 use crate::lab::images::{Channels, from_signed};
-use crate::nets::unet::{Condition, UNet};
+use crate::nets::unet::UNet;
 use crate::terms::{Picture, Seed};
 
 /// Draws pictures with a trained net.
@@ -27,11 +28,23 @@ pub struct PixelArtist<'a> {
 
 impl Draw for PixelArtist<'_> {
     fn draw(&self, orders: &[Order]) -> Result<Vec<Picture>, usize> {
+        self.draw_beside(orders, None)
+    }
+}
+
+impl PixelArtist<'_> {
+    /// Draws, seeing other pictures of the same size if the net enlarges.
+    pub(in crate::lab::generators) fn draw_beside(
+        &self,
+        orders: &[Order],
+        shown: Option<Shown>,
+    ) -> Result<Vec<Picture>, usize> {
         let items: Vec<Seed> = orders.iter().map(|order| order.seed).collect();
         let (c, size) = (self.channels.count(), self.size);
         let noise = Noise::new(&items, [c, size, size], &self.device);
         let levels = self.spec.training.schedule.levels();
-        let teller = Teller { artist: self, orders, levels: &levels };
+        let twice = shown.as_ref().map(Shown::twice);
+        let teller = Teller { artist: self, orders, levels: &levels, shown, twice };
         let sampler = &self.spec.sampler;
         let x0 = match self.spec.clip {
             true => sampler.draw(&Clipped(&teller), &levels, &noise),
@@ -52,17 +65,24 @@ struct Teller<'a> {
     artist: &'a PixelArtist<'a>,
     orders: &'a [Order],
     levels: &'a Levels,
+    shown: Option<Shown>,
+    /// The same for a call with both halves of guidance: the smaller picture is known in both.
+    twice: Option<Shown>,
 }
 
 impl Teller<'_> {
-    fn clean(&self, x: Tensor<4>, sigma: f64, labels: Vec<i64>) -> Tensor<4> {
+    fn clean(
+        &self,
+        x: Tensor<4>,
+        sigma: f64,
+        (labels, shown): (Vec<i64>, Option<&Shown>),
+    ) -> Tensor<4> {
         let (artist, n) = (self.artist, labels.len());
         let time = self.levels.timestep(sigma) as f32;
         let times = Tensor::<1>::full([n], time, &artist.device);
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [n]), &artist.device);
-        let condition = Condition { class_labels: Some(labels), ..Condition::default() };
-        let seen = x.clone() / sigma.hypot(1.0);
-        let output = artist.net.forward(seen, times, &condition);
+        let seen = beside(x.clone() / sigma.hypot(1.0), shown);
+        let output = artist.net.forward(seen, times, &condition(labels, shown));
         artist.spec.training.prediction.clean(x, output, sigma)
     }
 }
@@ -73,11 +93,12 @@ impl Denoiser for Teller<'_> {
         let labels = self.orders.iter().map(|order| i64::from(order.class.0));
         let guidance = self.artist.spec.guidance;
         if guidance == 1.0 {
-            return self.clean(x, sigma, labels.collect());
+            return self.clean(x, sigma, (labels.collect(), self.shown.as_ref()));
         }
         let none = i64::try_from(self.artist.classes).expect("class counts fit in i64");
         let both = std::iter::repeat_n(none, self.orders.len()).chain(labels).collect();
-        guide_stacked(self.clean(Tensor::cat(vec![x.clone(), x], 0), sigma, both), guidance)
+        let told = (both, self.twice.as_ref());
+        guide_stacked(self.clean(Tensor::cat(vec![x.clone(), x], 0), sigma, told), guidance)
     }
 }
 
@@ -88,6 +109,7 @@ mod tests {
     use crate::lab::diffusion::{Guided, Sampler};
     use crate::lab::generators::{PixelNet, PixelTraining};
     use crate::nets::blocks::Site;
+    use crate::nets::unet::Condition;
     use crate::nets::weights::{load_state, state_of};
     use crate::terms::ClassId;
 

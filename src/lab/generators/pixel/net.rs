@@ -67,6 +67,16 @@ impl PixelNet {
         }
     }
 
+    /// Returns the configuration of the net that enlarges: it sees another picture of the same size
+    /// beside the noisy one, and is told how much noise is on that.
+    pub fn enlarging(&self, channels: Channels, classes: usize) -> UNetConfig {
+        UNetConfig {
+            in_channels: 2 * channels.count(),
+            level_embedding: true,
+            ..self.config(channels, classes)
+        }
+    }
+
     /// Returns what is wrong with the knobs.
     pub fn check(&self, source: &str) -> Vec<Problem> {
         let mut problems = Vec::new();

@@ -5,10 +5,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::PixelTraining;
 use crate::lab::data::Dataset;
 use crate::lab::diffusion::{Levels, corrupt, network_input, per_picture};
+use crate::lab::generators::enlarging::{Enlarging, Shown, beside, condition};
 use crate::lab::images::{Channels, Normalisation, augment, planes};
 use crate::lab::training::{Epochs, Task};
 use crate::nets::blocks::Site;
-use crate::nets::unet::{Condition, UNet};
+use crate::nets::unet::UNet;
 use crate::terms::{Picture, Seed};
 
 /// The task of removing noise from the real training pictures. `seed` decides weights, order and
@@ -20,6 +21,13 @@ pub struct PixelTask<'a> {
     seed: Seed,
     levels: Levels,
     epochs: Epochs,
+    smaller: Option<Smaller<'a>>,
+}
+
+/// The training pictures at a smaller size, for a net that enlarges.
+struct Smaller<'a> {
+    pictures: &'a Dataset,
+    shown: Enlarging,
 }
 
 impl<'a> PixelTask<'a> {
@@ -34,12 +42,28 @@ impl<'a> PixelTask<'a> {
         seed: Seed,
     ) -> Self {
         let epochs = Epochs::new(train.len(), spec.recipe.batch, seed.child("order"));
-        Self { spec, train, channels, seed, levels: spec.schedule.levels(), epochs }
+        let levels = spec.schedule.levels();
+        Self { spec, train, channels, seed, levels, epochs, smaller: None }
+    }
+
+    /// Makes it the task of enlarging: the net sees each picture at a smaller size as well.
+    ///
+    /// # Panics
+    /// If `pictures` are not the training pictures in their order.
+    #[must_use]
+    pub fn enlarging(mut self, pictures: &'a Dataset, shown: Enlarging) -> Self {
+        assert_eq!(self.train.roll(), pictures.roll(), "the same pictures at two sizes");
+        self.smaller = Some(Smaller { pictures, shown });
+        self
     }
 
     /// Builds the net with fresh weights on a device.
     pub fn net(&self, device: &Device) -> UNet {
-        let config = self.spec.net.config(self.channels, self.train.classes.len());
+        let (net, classes) = (&self.spec.net, self.train.classes.len());
+        let config = match self.smaller {
+            None => net.config(self.channels, classes),
+            Some(_) => net.enlarging(self.channels, classes),
+        };
         UNet::new(&config, &Site::new(self.seed.child("weights"), device))
     }
 }
@@ -52,6 +76,38 @@ pub struct Batch {
     sigmas: Vec<f64>,
     /// The number of classes stands for "no class".
     labels: Vec<i64>,
+    low: Option<LowBatch>,
+}
+
+/// The same pictures enlarged from a smaller size, with noise of their own.
+struct LowBatch {
+    x0: Vec<f32>,
+    eps: Vec<f32>,
+    levels: Vec<f64>,
+}
+
+impl PixelTask<'_> {
+    /// Returns what the net is shown of smaller pictures; `flipped` are those of a step.
+    fn low(&self, step: usize, flipped: &[bool], size: usize) -> Option<LowBatch> {
+        let Smaller { pictures, shown } = self.smaller.as_ref()?;
+        let seed = self.seed.child("step").index(step as u64);
+        let (mut eps, mut levels, mut low) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, position) in self.epochs.positions(step).into_iter().enumerate() {
+            let at = seed.index(i as u64);
+            levels.push(at.child("low-level").stream().between(0.0, shown.noise_max));
+            eps.extend(at.child("low-noise").stream().normals(self.channels.count() * size * size));
+            low.push(mirrored(&pictures.examples[position].picture, flipped[i]));
+        }
+        let low: Vec<&Picture> = low.iter().collect();
+        Some(LowBatch { x0: shown.planes(&low, size, self.channels), eps, levels })
+    }
+}
+
+fn mirrored(picture: &Picture, flipped: bool) -> Picture {
+    match flipped {
+        true => augment::flip(picture),
+        false => picture.clone(),
+    }
 }
 
 impl Task for PixelTask<'_> {
@@ -67,15 +123,14 @@ impl Task for PixelTask<'_> {
             shape: [0; 4],
             sigmas: Vec::new(),
             labels: Vec::new(),
+            low: None,
         };
+        let mut flipped = Vec::with_capacity(positions.len());
         let mut pictures = Vec::with_capacity(positions.len());
         for (i, position) in positions.into_iter().enumerate() {
             let (example, at) = (&self.train.examples[position], seed.index(i as u64));
-            let flipped = self.spec.flip && at.child("flip").stream().chance(0.5);
-            pictures.push(match flipped {
-                true => augment::flip(&example.picture),
-                false => Picture::clone(&example.picture),
-            });
+            flipped.push(self.spec.flip && at.child("flip").stream().chance(0.5));
+            pictures.push(mirrored(&example.picture, flipped[i]));
             batch.sigmas.push(self.levels.draw(&mut at.child("level").stream()));
             let hidden = at.child("class").stream().chance(self.spec.condition_dropout);
             let class = if hidden { self.train.classes.len() } else { example.class.index() };
@@ -89,19 +144,22 @@ impl Task for PixelTask<'_> {
             let numbers = self.channels.count() * h * w;
             batch.eps.extend(seed.index(i as u64).child("noise").stream().normals(numbers));
         }
+        batch.low = self.low(step, &flipped, h);
         batch
     }
 
     fn loss(&self, model: &UNet, batch: Batch, device: &Device) -> Tensor<1> {
-        let Batch { x0, eps, shape, sigmas, labels } = batch;
-        let x0 = Tensor::<4>::from_data(TensorData::new(x0, shape), device);
-        let eps = Tensor::<4>::from_data(TensorData::new(eps, shape), device);
+        let Batch { x0, eps, shape, sigmas, labels, low } = batch;
+        let planes = |values| Tensor::<4>::from_data(TensorData::new(values, shape), device);
+        let (x0, eps) = (planes(x0), planes(eps));
+        let shown =
+            low.map(|low| Shown::new(planes(low.x0), planes(low.eps), &low.levels, &self.levels));
         let times: Vec<f32> = sigmas.iter().map(|s| self.levels.timestep(*s) as f32).collect();
         let times = Tensor::<1>::from_data(TensorData::new(times, [shape[0]]), device);
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [shape[0]]), device);
-        let condition = Condition { class_labels: Some(labels), ..Condition::default() };
+        let condition = condition(labels, shown.as_ref());
         let target = self.spec.prediction.target(x0.clone(), eps.clone(), &sigmas);
-        let seen = network_input(corrupt(x0, eps, &sigmas), &sigmas);
+        let seen = beside(network_input(corrupt(x0, eps, &sigmas), &sigmas), shown.as_ref());
         let error = model.forward(seen, times, &condition) - target;
         let weight = |sigma| self.spec.weighting.weight(self.spec.prediction, sigma);
         let weights = per_picture(&sigmas, weight, &error);
@@ -117,12 +175,15 @@ impl Task for PixelTask<'_> {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::Value;
+
     use super::*;
     use crate::lab::data::{Example, Origin};
     use crate::lab::diffusion::{
         Cosine, Linear, MinSnr, Prediction, ScaledLinear, Schedule, Weighting,
     };
     use crate::lab::generators::PixelNet;
+    use crate::lab::images::{Filter, resize};
     use crate::lab::training::testing::resumes_exactly;
     use crate::lab::training::{Adamw, Ema, LearningRate, Optimizer, Recipe};
     use crate::nets::golden::{filled, numbers};
@@ -156,26 +217,30 @@ mod tests {
         PixelTraining { net, recipe, ..PixelTraining::default() }
     }
 
-    fn loss_as_diffusers(name: &str, schedule: Schedule, of: (Prediction, Weighting)) {
-        let golden = golden_json("generators/pixel/losses.json");
-        let size = |key: &str| golden[key].as_u64().unwrap() as usize;
+    fn size(golden: &Value, key: &str) -> usize {
+        golden[key].as_u64().unwrap() as usize
+    }
+
+    /// Returns noisy pictures of golden data; what is shown beside them is left out.
+    fn golden_batch(golden: &Value, task: &PixelTask<'_>) -> Batch {
         let list = |key: &str| {
             let values = golden[key].as_array().unwrap();
             values.iter().map(|v| v.as_i64().unwrap()).collect::<Vec<_>>()
         };
-        let (n, side) = (size("n"), size("size"));
-        let (prediction, weighting) = of;
-        let spec = PixelTraining { schedule, prediction, weighting, ..tiny(Recipe::default()) };
-        let train = data(1, size("classes"), side);
-        let task = PixelTask::new(&spec, &train, Channels::Grey, Seed::root(0));
+        let (n, side) = (size(golden, "n"), size(golden, "size"));
         let table = task.levels.table().unwrap();
-        let batch = Batch {
+        Batch {
             x0: numbers("pictures", n * side * side),
             eps: numbers("noise", n * side * side),
             shape: [n, 1, side, side],
             sigmas: list("timesteps").iter().map(|t| table[*t as usize]).collect(),
             labels: list("labels"),
-        };
+            low: None,
+        }
+    }
+
+    #[track_caller]
+    fn same_loss(golden: &Value, name: &str, task: &PixelTask<'_>, batch: Batch) {
         let device = Device::flex();
         let net = filled(task.net(&device));
         let got: f32 = task.loss(&net, batch, &device).into_scalar();
@@ -183,6 +248,61 @@ mod tests {
         // Theirs is exact (f64). Our net loses up to 1e-5 of its output's scale (see the tests of
         // `unet`), and a square twice the share of its root.
         close(f64::from(got), want, Tol::relative(2e-5));
+    }
+
+    fn loss_as_diffusers(name: &str, schedule: Schedule, of: (Prediction, Weighting)) {
+        let golden = golden_json("generators/pixel/losses.json");
+        let (prediction, weighting) = of;
+        let spec = PixelTraining { schedule, prediction, weighting, ..tiny(Recipe::default()) };
+        let train = data(1, size(&golden, "classes"), size(&golden, "size"));
+        let task = PixelTask::new(&spec, &train, Channels::Grey, Seed::root(0));
+        same_loss(&golden, name, &task, golden_batch(&golden, &task));
+    }
+
+    /// Returns the same pictures at another size.
+    fn scaled(data: &Dataset, size: usize) -> Dataset {
+        let scale = |example: &Example| Example {
+            picture: Arc::new(resize(&example.picture, size, size, Filter::Box)),
+            ..example.clone()
+        };
+        Dataset::new(data.classes.clone(), data.examples.iter().map(scale).collect())
+    }
+
+    fn enlarging_loss_as_diffusers(name: &str, schedule: Schedule, of: (Prediction, Filter)) {
+        let golden = golden_json("generators/cascade/losses.json");
+        let (n, small, side) = (size(&golden, "n"), size(&golden, "small"), size(&golden, "size"));
+        let (prediction, filter) = of;
+        let spec = PixelTraining { schedule, prediction, ..tiny(Recipe::default()) };
+        let train = data(1, size(&golden, "classes"), side);
+        let smaller = scaled(&train, small);
+        let shown = Enlarging { filter, ..Enlarging::default() };
+        let task = PixelTask::new(&spec, &train, Channels::Grey, Seed::root(0));
+        let task = task.enlarging(&smaller, shown);
+        let levels = numbers("small", n * small * small).into_iter().map(|x| {
+            let level = ((x + 1.0) * 127.5) as u8;
+            [level; 3]
+        });
+        let levels: Vec<u8> = levels.flatten().collect();
+        let low: Vec<Picture> = levels
+            .chunks(small * small * 3)
+            .map(|rgb| Picture::new(small, small, rgb.to_vec()))
+            .collect();
+        let low: Vec<&Picture> = low.iter().collect();
+        let low = LowBatch {
+            x0: shown.planes(&low, side, Channels::Grey),
+            eps: numbers("low noise", n * side * side),
+            levels: serde_json::from_value(golden["levels"].clone()).unwrap(),
+        };
+        let batch = Batch { low: Some(low), ..golden_batch(&golden, &task) };
+        same_loss(&golden, name, &task, batch);
+    }
+
+    #[test]
+    fn losses_of_enlarging_are_those_of_diffusers() {
+        let (linear, cosine) =
+            (Schedule::Linear(Linear::default()), Schedule::Cosine(Cosine::default()));
+        enlarging_loss_as_diffusers("noise", linear, (Prediction::Noise, Filter::Bicubic));
+        enlarging_loss_as_diffusers("velocity", cosine, (Prediction::Velocity, Filter::Bilinear));
     }
 
     #[test]
@@ -243,6 +363,39 @@ mod tests {
     }
 
     #[test]
+    fn smaller_pictures_are_those_of_the_batch_and_their_noise_is_drawn_by_place() {
+        let train = data(7, 3, 4);
+        let smaller = scaled(&train, 2);
+        let recipe = Recipe { batch: 5, ..Recipe::default() };
+        let spec = PixelTraining { flip: true, ..tiny(recipe) };
+        let shown = Enlarging { filter: Filter::Box, noise_max: 0.5 };
+        let plain = PixelTask::new(&spec, &train, Channels::Rgb, Seed::root(1));
+        let task = PixelTask::new(&spec, &train, Channels::Rgb, Seed::root(1));
+        let task = task.enlarging(&smaller, shown);
+        let (mut levels, mut places) = (Vec::new(), Vec::new());
+        for step in [3, 0, 1, 2] {
+            let (got, alone) = (task.batch(step), plain.batch(step));
+            // Enlarging adds draws and moves none.
+            assert_eq!((&got.x0, &got.eps, &got.sigmas), (&alone.x0, &alone.eps, &alone.sigmas));
+            let low = got.low.unwrap();
+            // The mean of four pixels is what the box leaves of them, up to two roundings of a
+            // level: the larger picture and the smaller one are mirrored together.
+            for (n, plane) in got.x0.chunks(16).enumerate() {
+                let corner = |of: &[f32]| (of[0] + of[1] + of[4] + of[5]) / 4.0;
+                let want = corner(plane);
+                assert!((low.x0[16 * n] - want).abs() < 2.0 / 127.5);
+            }
+            levels.extend(low.levels);
+            places.push(low.eps);
+        }
+        assert!(levels.iter().all(|level| (0.0..0.5).contains(level)));
+        // Twenty even draws: all in one half happens once in 500,000.
+        assert!(levels.iter().any(|x| *x < 0.25) && levels.iter().any(|x| *x > 0.25));
+        assert_ne!(places[0], places[1]);
+        assert_eq!(task.batch(3).low.unwrap().eps, places[0]);
+    }
+
+    #[test]
     fn a_training_resumes_exactly() {
         let recipe = Recipe {
             steps: 4,
@@ -256,6 +409,9 @@ mod tests {
         };
         let (spec, train) = (tiny(recipe), data(5, 2, 8));
         let task = PixelTask::new(&spec, &train, Channels::Grey, Seed::root(4));
+        resumes_exactly(&task, || task.net(&Device::flex()), &spec.recipe);
+        let smaller = scaled(&train, 4);
+        let task = task.enlarging(&smaller, Enlarging::default());
         resumes_exactly(&task, || task.net(&Device::flex()), &spec.recipe);
     }
 }
