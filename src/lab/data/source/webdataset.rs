@@ -7,7 +7,7 @@
 //! over, and only labels and wanted pictures are read.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
