@@ -471,7 +471,8 @@ fn data_are_listed_looked_at_and_checked() {
 #[test]
 fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
     let desk = Desk::new();
-    let declared = "report.table.mine={ values = ['fid', 'fid-test', 'top1', 'real:top5', 'difference'], \
+    let declared = "report.table.mine={ \
+                    values = ['fid', 'fid-test', 'top1', 'real:top5', 'difference'], \
                     published = 'azizi-2023/table1', published-rows = { '2.0' = 'ours-64' }, \
                     published-columns = { fid = 'fid-train' } }";
     let by_mix = "report.table.mixes={ rows = 'mixes', values = ['top1'] }";

@@ -97,7 +97,7 @@ impl Comparison {
         let mut sets = Vec::new();
         for (album, name) in fakes.into_iter().zip(names) {
             let fake = plan.features(album.clone())?;
-            let measuring = measuring(request, extraction, &extractor, &reference, &fake, &real);
+            let measuring = plan.measuring(&extractor, &reference, (&fake, real.as_ref()));
             let inputs = [(REAL, &real), (UNSEEN, &unseen), (FAKE, &Some(fake.clone()))];
             let there = || inputs.iter().filter_map(|(name, it)| Some((*name, it.as_ref()?)));
             let albums: BTreeMap<_, _> =
@@ -177,7 +177,7 @@ impl Plan<'_> {
     fn features(&mut self, album: Arc<Album>) -> Result<Planned, Problem> {
         let key = album.key(&**self.files)?;
         let stage = FeaturesStage {
-            content: key.clone(),
+            content: key,
             album: album.clone(),
             extraction: self.extraction.clone(),
             files: self.files.clone(),
@@ -185,30 +185,28 @@ impl Plan<'_> {
         };
         Ok(Planned { node: self.graph.add(Arc::new(stage), &[]), key, album })
     }
-}
 
-/// Says how one generated side is measured.
-fn measuring(
-    request: &Request,
-    extraction: &Extraction,
-    extractor: &str,
-    reference: &Reference,
-    fake: &Planned,
-    real: &Option<Planned>,
-) -> Measuring {
-    let of_content = real.as_ref().map(|it| &it.key);
-    let sides = [reference.album.as_deref(), Some(&*fake.album)];
-    Measuring {
-        tool: request.tool,
-        network: extraction.network,
-        wanted: request.wanted.clone(),
-        extractor: extractor.to_owned(),
-        reference: reference.name(&request.real, of_content),
-        details: request::drawn(sides).into_iter().chain(reference.origin()).collect(),
-        allow_small_n: request.allow_small_n,
-        intervals: request.intervals,
-        per_class: request.per_class,
-        pairs: if request.pairs { sheet::PAIRS } else { 0 },
+    /// Says how one generated side is measured.
+    fn measuring(
+        &self,
+        extractor: &str,
+        reference: &Reference,
+        (fake, real): (&Planned, Option<&Planned>),
+    ) -> Measuring {
+        let request = self.request;
+        let sides = [reference.album.as_deref(), Some(&*fake.album)];
+        Measuring {
+            tool: request.tool,
+            network: self.extraction.network,
+            wanted: request.wanted.clone(),
+            extractor: extractor.to_owned(),
+            reference: reference.name(&request.real, real.map(|it| &it.key)),
+            details: request::drawn(sides).into_iter().chain(reference.origin()).collect(),
+            allow_small_n: request.allow_small_n,
+            intervals: request.intervals,
+            per_class: request.per_class,
+            pairs: if request.pairs { sheet::PAIRS } else { 0 },
+        }
     }
 }
 

@@ -209,8 +209,8 @@ pub struct Declared {
     pub values: Vec<String>,
     /// The classifier (by name) that accuracies are of. Empty: the first row of the report.
     pub classifier: String,
-    /// The mix (by name) that accuracies are of, where rows are combinations of swept values. Empty:
-    /// the first of synthetic pictures only.
+    /// The mix (by name) that accuracies are of, where rows are combinations of swept values.
+    /// Empty: the first of synthetic pictures only.
     pub mix: String,
     /// A table of published numbers to print beside: paper and table, as `azizi-2023/table1`.
     pub published: String,

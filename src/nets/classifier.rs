@@ -166,6 +166,10 @@ fn check_vit(spec: &VitSpec, input: Input) -> Vec<Problem> {
 
 /// A net that names what a picture shows.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "burn has no boxed modules, and there is one at a time"
+)]
 pub enum Classifier {
     /// A residual network.
     ResNet(ResNet),

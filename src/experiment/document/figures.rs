@@ -142,7 +142,7 @@ fn per_class(results: &[Results]) -> Option<Figure> {
     })
 }
 
-/// Accuracies and scores against the first swept key; each combination of the other keys is a curve.
+/// Accuracies and scores against the first swept key; each combination of the others is a curve.
 fn sweep(results: &[Results]) -> Vec<Figure> {
     let Some((key, _)) = results[0].cell.axes.first() else { return Vec::new() };
     let report = &results[0].cell.experiment.report;

@@ -1,7 +1,7 @@
 //! From results to a report.
 //!
-//! Parts: `results` reads what the stages left, `tables`, `declared` (tables that the file declares),
-//! `figures` and `sheets` say what is shown of it, `provenance` says how it came about.
+//! Parts: `results` reads what the stages left, `tables`, `declared` (tables that the file
+//! declares), `figures` and `sheets` say what is shown of it, `provenance` how it came about.
 
 pub(super) mod declared;
 mod figures;
