@@ -500,34 +500,32 @@ fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
     let rows = table("mine")["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[3]["labels"], serde_json::json!(["2.0", "false"]));
-    let mean = |row: usize, column: usize, kind: &str| {
-        rows[row]["cells"][column][kind]["mean"].as_f64().unwrap()
-    };
+    let mean = |row: usize, column: usize, kind: &str| &rows[row]["cells"][column][kind]["mean"];
+    let number = |value: &Value| value.as_f64().unwrap();
     // What the columns hold is what the other tables hold.
-    let scores = table("scores")["rows"].as_array().unwrap();
-    assert_eq!(mean(1, 0, "estimate"), scores[1]["cells"][0]["estimate"]["mean"].as_f64().unwrap());
-    assert_eq!(mean(1, 1, "estimate"), scores[1]["cells"][1]["estimate"]["mean"].as_f64().unwrap());
+    let of = |table: &Value, row: usize, column: usize| {
+        table["rows"][row]["cells"][column]["estimate"]["mean"].clone()
+    };
+    assert_eq!(*mean(1, 0, "estimate"), of(table("scores"), 1, 0));
+    assert_eq!(*mean(1, 1, "estimate"), of(table("scores"), 1, 1));
     assert_ne!(mean(1, 0, "estimate"), mean(1, 1, "estimate"));
     let reference = |row: usize, column: usize| {
         rows[row]["cells"][column]["estimate"]["protocol"].as_str().unwrap().to_owned()
     };
     assert!(reference(0, 0).ends_with("ref=train]") && reference(0, 1).ends_with("ref=test]"));
-    let accuracies = table("accuracy")["rows"].as_array().unwrap();
-    assert_eq!(
-        mean(2, 2, "estimate"),
-        accuracies[2]["cells"][1]["estimate"]["mean"].as_f64().unwrap()
-    );
-    let real = &accuracies[2]["cells"][0]["estimate"]["mean"];
-    let difference = mean(2, 2, "estimate") - real.as_f64().unwrap();
-    assert!((mean(2, 4, "difference") - difference).abs() < 1e-12);
-    assert!(mean(2, 3, "estimate") >= real.as_f64().unwrap(), "top-5 holds top-1");
+    let accuracies = table("accuracy");
+    assert_eq!(*mean(2, 2, "estimate"), of(accuracies, 2, 1));
+    let real = number(&of(accuracies, 2, 0));
+    let difference = number(mean(2, 2, "estimate")) - real;
+    assert!((number(mean(2, 4, "difference")) - difference).abs() < 1e-12);
+    assert!(number(mean(2, 3, "estimate")) >= real, "top-5 holds top-1");
     // Labels are joined: no row of ours is called `2.0` alone.
     assert!(rows.iter().all(|row| row["cells"][5] == "empty"), "{rows:#?}");
 
     assert_eq!(columns("mixes")[..2], ["top1, 1.0, true", "top1, 1.0, false"]);
     let mixes = table("mixes")["rows"].as_array().unwrap();
     assert_eq!(mixes[1]["labels"], serde_json::json!(["synthetic (cas)"]));
-    assert_eq!(mixes[1]["cells"][2]["estimate"], accuracies[2]["cells"][1]["estimate"]);
+    assert_eq!(mixes[1]["cells"][2]["estimate"]["mean"], of(accuracies, 2, 1));
 
     let front =
         fs::read_to_string(desk.path("reports/tiny/paper/plots/front-fid-top1.svg")).unwrap();
