@@ -77,14 +77,8 @@ impl Stage for MeasureStage {
         let (train, val) = (real(inputs, "train")?, real(inputs, "val")?);
         let drawn = synthetic(inputs)?
             .ok_or_else(|| Failure::other("there is no synthetic picture to measure"))?;
-        let entry = inputs.entry(classifier::INPUT);
         let at = (self.input, train.classes.len(), self.machine.as_ref());
-        let extractor = TrainedExtractor {
-            net: classifier::trained(entry, &self.net, at)?,
-            name: format!("{}.penultimate@{}", self.net.describe(), &entry.key().short()[..8]),
-            normalisation: self.normalisation,
-            channels: if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb },
-        };
+        let extractor = TrainedExtractor::read(inputs, &self.net, self.normalisation, at)?;
         let described = extractor.describe();
         let taps = |data: &Dataset| extractor.taps(&pictures(data));
         let real = taps(&train).features;
@@ -121,11 +115,26 @@ fn pictures(data: &Dataset) -> Vec<&Picture> {
 }
 
 /// The penultimate layer of a classifier of this experiment.
-struct TrainedExtractor {
+pub(super) struct TrainedExtractor {
     net: Classifier,
     name: String,
     normalisation: Normalisation,
     channels: Channels,
+}
+
+impl TrainedExtractor {
+    /// Reads the classifier among the inputs.
+    pub(super) fn read(
+        inputs: &Inputs,
+        net: &ClassifierNet,
+        normalisation: Normalisation,
+        at: (Input, usize, &Machine),
+    ) -> Result<Self, Failure> {
+        let entry = inputs.entry(classifier::INPUT);
+        let channels = if at.0.channels == 1 { Channels::Grey } else { Channels::Rgb };
+        let name = format!("{}.penultimate@{}", net.describe(), &entry.key().short()[..8]);
+        Ok(Self { net: classifier::trained(entry, net, at)?, name, normalisation, channels })
+    }
 }
 
 impl Extractor for TrainedExtractor {
