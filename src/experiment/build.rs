@@ -12,7 +12,6 @@ use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
 use crate::lab::data::fingerprint;
-use crate::lab::generators::Start;
 use crate::nets::classifier::Input;
 use crate::stages::{
     ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
@@ -105,11 +104,11 @@ impl Contents {
             if let Some(name) = model.of {
                 data.insert(Some(name.to_owned()), real(model.data)?);
             }
-            if let Some(Start::File(file)) = &model.part.training.start {
-                let bytes = DiskFiles.read(Path::new(&file.path)).map_err(|error| {
-                    Problem::new(&file.path, error.to_string(), "a file that can be read")
+            for path in model.files() {
+                let bytes = DiskFiles.read(Path::new(path)).map_err(|error| {
+                    Problem::new(path, error.to_string(), "a file that can be read")
                 })?;
-                weights.insert(file.path.clone(), Key::of_bytes(&bytes));
+                weights.insert(path.to_owned(), Key::of_bytes(&bytes));
             }
         }
         Ok(Self { data, weights })

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::terms::{Files, Problem, nearest};
 
 /// The experiments that are part of the program, so that it works in an empty folder.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
+    ("cascade", include_str!("../../experiments/cascade.toml")),
     ("quickstart", include_str!("../../experiments/quickstart.toml")),
     ("table3", include_str!("../../experiments/table3.toml")),
 ];

@@ -2,7 +2,7 @@
 //! `pretraining` that they start from.
 
 use super::file::Experiment;
-use crate::lab::generators::{Generator, Part, Start, StartPretraining};
+use crate::lab::generators::{Generator, Judge, Part, PixelTraining, Start, StartPretraining};
 use crate::stages::Data;
 
 /// One model, and what it learns from.
@@ -26,6 +26,19 @@ impl<'a> Model<'a> {
             Some(Start::Pretraining(start)) => Some(start),
             _ => None,
         }
+    }
+
+    /// Returns the files of weights that it needs.
+    pub(super) fn files(&self) -> Vec<&'a str> {
+        let PixelTraining { start, choice, .. } = self.part.training;
+        let mut files = Vec::new();
+        if let Some(Start::File(file)) = start {
+            files.push(file.path.as_str());
+        }
+        if let Some(Judge::Inception(file)) = choice.as_ref().map(|choice| &choice.extractor) {
+            files.push(file.path.as_str());
+        }
+        files
     }
 
     /// Returns the names of the pretrainings it may start from: a pretraining starts from those

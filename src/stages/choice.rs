@@ -1,28 +1,31 @@
 //! Of several weights of a training, those are kept whose pictures are nearest to the real
 //! validation pictures.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::measure::TrainedExtractor;
 use super::sample::diverged;
 use super::shards::{Item, SHARD, Set};
 use super::upscale::Smaller;
 use super::{Machine, generator, keeper, real, real_at};
-use crate::engine::{Bench, Context, Estimate, Failure, Inputs, Stage};
+use crate::engine::{Bench, Context, DiskFiles, Estimate, Failure, Inputs, Stage};
 use crate::lab::data::Dataset;
 use crate::lab::generators::{
     Choice, Draw as _, Enlarging, Order, Pixel, PixelArtist, PixelTraining, UpscalingArtist,
 };
 use crate::lab::images::{Channels, Normalisation};
-use crate::lab::metrics::{Extractor as _, Features, Frechet, fid};
+use crate::lab::metrics::extractors::{Encoder, Network};
+use crate::lab::metrics::{Extractor, Features, Frechet, fid};
 use crate::nets::blocks::Site;
 use crate::nets::classifier::{ClassifierNet, Input};
 use crate::nets::unet::UNet;
-use crate::nets::weights::{load_state, read_safetensors};
-use crate::terms::{Picture, Problem, Problems, Seed};
+use crate::nets::weights::{load_state, read_safetensors, read_weights};
+use crate::terms::{Files as _, Key, Picture, Problem, Problems, Seed};
 
 /// The file that says how near each candidate came.
 const RESULT: &str = "choice.json";
@@ -41,12 +44,19 @@ pub struct ChoiceStage {
     pub size: usize,
     /// How it is shown smaller pictures; absent for a model that sees none.
     pub enlarging: Option<Enlarging>,
-    /// The extractor's architecture.
-    pub net: ClassifierNet,
-    /// How it sees grey levels.
-    pub normalisation: Normalisation,
+    /// The net that measures their pictures.
+    pub by: JudgeNet,
     /// Where it runs.
     pub machine: Arc<Machine>,
+}
+
+/// The net that measures the pictures of candidates.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JudgeNet {
+    /// The classifier among the inputs: its architecture, and how it sees grey levels.
+    Classifier(ClassifierNet, Normalisation),
+    /// The Inception of FID: the file of its weights, and the key of its content.
+    Inception(String, Key),
 }
 
 /// What came of judging.
@@ -81,8 +91,12 @@ impl Stage for ChoiceStage {
     }
 
     fn spec(&self) -> Value {
-        // The rest is in the keys of candidates, extractor and pictures.
-        json!({"choice": self.choice.without_extractor(), "seed": self.seed, "size": self.size})
+        // The rest is in the keys of candidates, classifier and pictures.
+        let mut spec = json!({"choice": self.choice.without_extractor(), "seed": self.seed, "size": self.size});
+        if let JudgeNet::Inception(_, content) = &self.by {
+            spec["inception"] = json!(content);
+        }
+        spec
     }
 
     fn label(&self) -> String {
@@ -105,9 +119,7 @@ impl Stage for ChoiceStage {
             None => None,
             Some(_) => Some(real_at(inputs, generator::SMALLER, "train")?),
         };
-        let input = Input { channels: self.channels.count(), pixels: self.size };
-        let at = (input, train.classes.len(), self.machine.as_ref());
-        let extractor = TrainedExtractor::read(inputs, &self.net, self.normalisation, at)?;
+        let extractor = self.extractor(inputs, train.classes.len())?;
         let pictures: Vec<&Picture> = val.examples.iter().map(|e| e.picture.as_ref()).collect();
         let judge = Judge {
             stage: self,
@@ -138,6 +150,27 @@ impl Stage for ChoiceStage {
 }
 
 impl ChoiceStage {
+    fn extractor(&self, inputs: &Inputs, classes: usize) -> Result<Box<dyn Extractor>, Failure> {
+        let (path, content) = match &self.by {
+            JudgeNet::Classifier(net, normalisation) => {
+                let input = Input { channels: self.channels.count(), pixels: self.size };
+                let at = (input, classes, self.machine.as_ref());
+                return Ok(Box::new(TrainedExtractor::read(inputs, net, *normalisation, at)?));
+            }
+            JudgeNet::Inception(path, content) => (Path::new(path), content),
+        };
+        let read = DiskFiles.read(path).map_err(|error| Failure::io("read", path, error))?;
+        if *content != Key::of_bytes(&read) {
+            let found = format!("`{}` has changed since the run began", path.display());
+            return Err(Failure::other(found));
+        }
+        let weights = read_weights(path).map_err(Failure::other)?;
+        let hash: String = Sha256::digest(&read).iter().map(|byte| format!("{byte:02x}")).collect();
+        let (network, device) = (Network::Inception, &self.machine.device);
+        let encoder = Encoder::new(network, network.preprocessing(), &weights, &hash, device);
+        Ok(Box::new(encoder.map_err(Failure::other)?))
+    }
+
     /// Returns what to draw: in turns over the classes, from randomness that draws nothing else.
     fn items(&self, train: &Dataset) -> Vec<Item> {
         let root = Seed::root(self.seed).child("choice").index(self.size as u64);
@@ -151,7 +184,7 @@ struct Judge<'a> {
     stage: &'a ChoiceStage,
     items: Vec<Item>,
     real: Features,
-    extractor: TrainedExtractor,
+    extractor: Box<dyn Extractor>,
     train: &'a Dataset,
     smaller: Option<Smaller<'a>>,
 }

@@ -25,7 +25,7 @@ mod shards;
 mod tests;
 mod upscale;
 
-pub use choice::{Candidate, ChoiceStage, Chosen};
+pub use choice::{Candidate, ChoiceStage, Chosen, JudgeNet};
 pub use classifier::{ClassifierSpec, ClassifierStage, Net};
 pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
 pub use evaluate::{EvaluateStage, Evaluation, On};

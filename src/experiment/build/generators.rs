@@ -7,11 +7,11 @@ use crate::engine::NodeId;
 use crate::experiment::models::{self, Model};
 use crate::lab::classifiers::Mix;
 use crate::lab::generators::{
-    Cascade, Choice, ClassTable, Generator, Low, Pixel, Planted, Start, Upscaler,
+    Cascade, Choice, ClassTable, Generator, Judge, Low, Pixel, Planted, Start, Upscaler,
 };
 use crate::nets::classifier::Input;
 use crate::stages::{
-    ChoiceStage, ClassifierStage, GeneratorStage, PlantedStage, ResizeStage, SampleStage,
+    ChoiceStage, ClassifierStage, GeneratorStage, JudgeNet, PlantedStage, ResizeStage, SampleStage,
     UpscaleStage,
 };
 
@@ -137,25 +137,18 @@ impl<'a> Builder<'a> {
         model: &Model<'a>,
         (trained, mut inputs): (NodeId, Vec<(&str, NodeId)>),
     ) -> NodeId {
-        let (part, experiment) = (&model.part, self.experiment);
-        let name = match choice.extractor.as_str() {
-            "" => &experiment.metrics.extractor,
-            name => name,
+        let part = &model.part;
+        let by = match &choice.extractor {
+            Judge::Inception(file) => {
+                JudgeNet::Inception(file.path.clone(), self.contents.weights[&file.path])
+            }
+            Judge::Classifier(name) => {
+                let (judge, by) = self.judge(name, model, inputs[0].1);
+                inputs.push(("classifier", judge));
+                by
+            }
         };
-        let spec = &experiment.classifier[name];
-        let net = spec.net.built().expect("an announced net was refused before");
-        let judge = Arc::new(ClassifierStage {
-            name: name.to_owned(),
-            mix_name: "real".to_owned(),
-            net,
-            training: spec.training.clone(),
-            mix: Mix::default(),
-            seed: experiment.seeds[0],
-            input: Input { channels: model.data.channels.count(), pixels: part.size },
-            machine: self.machine.clone(),
-        });
-        let judge = self.graph.add(judge, &inputs[..1]);
-        inputs.extend([("generator", trained), ("classifier", judge)]);
+        inputs.push(("generator", trained));
         let stage = Arc::new(ChoiceStage {
             training: part.training.clone(),
             choice: choice.clone(),
@@ -163,11 +156,30 @@ impl<'a> Builder<'a> {
             channels: model.data.channels,
             size: part.size,
             enlarging: part.enlarging.map(|(enlarging, _)| enlarging),
-            net,
-            normalisation: spec.training.normalisation,
+            by,
             machine: self.machine.clone(),
         });
         self.graph.add(stage, &inputs)
+    }
+
+    /// Adds the classifier that judges, trained on the real pictures that the model learns from.
+    fn judge(&mut self, name: &str, model: &Model<'a>, data: NodeId) -> (NodeId, JudgeNet) {
+        let experiment = self.experiment;
+        let name = if name.is_empty() { &experiment.metrics.extractor } else { name };
+        let spec = &experiment.classifier[name];
+        let net = spec.net.built().expect("an announced net was refused before");
+        let stage = Arc::new(ClassifierStage {
+            name: name.to_owned(),
+            mix_name: "real".to_owned(),
+            net,
+            training: spec.training.clone(),
+            mix: Mix::default(),
+            seed: experiment.seeds[0],
+            input: Input { channels: model.data.channels.count(), pixels: model.part.size },
+            machine: self.machine.clone(),
+        });
+        let by = JudgeNet::Classifier(net, spec.training.normalisation);
+        (self.graph.add(stage, &[("data", data)]), by)
     }
 }
 

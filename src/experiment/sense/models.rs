@@ -1,10 +1,16 @@
 //! Do the models of generators make sense: what they start from, and how their weights are chosen?
 
+use std::path::Path;
+
+use burn::tensor::Device;
+
 use super::Found;
 use crate::experiment::file::Experiment;
 use crate::experiment::models::{self, Model};
-use crate::lab::generators::{Choice, Start};
+use crate::lab::generators::{Choice, Judge, Start};
+use crate::lab::metrics::extractors::{Encoder, Network};
 use crate::nets::classifier::Input;
+use crate::nets::weights::read_weights;
 use crate::terms::{Files, Problem};
 
 impl Found<'_> {
@@ -95,24 +101,50 @@ impl Found<'_> {
                 self.tell(&format!("{place}.at.{i}"), found, "each step once");
             }
         }
-        let (name, extractor) = match choice.extractor.as_str() {
-            "" => (experiment.metrics.extractor.as_str(), place.to_owned()),
-            name => (name, format!("{place}.extractor")),
-        };
+        let extractor = format!("{place}.extractor");
+        match &choice.extractor {
+            Judge::Inception(file) => self.inception(&file.path, &format!("{extractor}.inception")),
+            Judge::Classifier(name) if name.is_empty() => {
+                self.judge(experiment, (&experiment.metrics.extractor, model), place);
+            }
+            Judge::Classifier(name) => self.judge(experiment, (name, model), &extractor),
+        }
+    }
+
+    fn judge(&mut self, experiment: &Experiment, of: (&str, &Model<'_>), place: &str) {
+        let (name, model) = of;
         let classifiers: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
         let Some(spec) = experiment.classifier.get(name) else {
-            self.known(&extractor, name, &classifiers, "classifier");
+            self.known(place, name, &classifiers, "classifier");
             return;
         };
         let Some(net) = spec.net.built() else {
             let found = format!("classifier `{name}`, which this program does not have yet");
-            self.tell(&extractor, found, "one that it has");
+            self.tell(place, found, "one that it has");
             return;
         };
         let input = Input { channels: model.data.channels.count(), pixels: model.part.size };
         for problem in net.check(input) {
             let found = format!("classifier `{name}` at {} px: {}", input.pixels, problem.found);
-            self.tell(&extractor, found, problem.expected);
+            self.tell(place, found, problem.expected);
+        }
+    }
+
+    fn inception(&mut self, path: &str, place: &str) {
+        let network = Network::Inception;
+        let wrong = match read_weights(Path::new(path)) {
+            Err(error) => Some(error.to_string()),
+            Ok(weights) => {
+                let device = Device::flex();
+                let built = Encoder::new(network, network.preprocessing(), &weights, "", &device);
+                built.err().map(|error| error.to_string())
+            }
+        };
+        if let Some(found) = wrong {
+            let source = format!("{place}.path");
+            let problem = Problem::new(source, found, "the weights of the Inception of FID");
+            let hint = format!("one of {}", network.files().join(", "));
+            self.below("", problem.hint(hint));
         }
     }
 }

@@ -26,9 +26,34 @@ pub struct Choice {
     /// How far the class is exaggerated in them; 1 is off.
     #[schemars(range(min = 0.0))]
     pub guidance: f64,
-    /// The classifier (by name) whose last features measure them; it is trained on the real
-    /// pictures at the size of the candidates' pictures. Empty: `metrics.extractor`.
-    pub extractor: String,
+    /// The net whose features measure them.
+    pub extractor: Judge,
+}
+
+/// The net in whose features candidates are measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Judge {
+    /// A classifier (by name), trained on the real pictures at the size of the candidates'
+    /// pictures. Empty: that of `metrics.extractor`.
+    Classifier(String),
+    /// The Inception of FID, by the file of its weights.
+    Inception(InceptionFile),
+}
+
+/// The weights of the Inception of FID.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct InceptionFile {
+    /// The file, as pytorch-fid or torch-fidelity publish it. Its content is part of the result,
+    /// its place is not.
+    pub path: String,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Self::Classifier(String::new())
+    }
 }
 
 impl Default for Choice {
@@ -38,7 +63,7 @@ impl Default for Choice {
             pictures: 2000,
             sampler: Sampler::default(),
             guidance: 1.0,
-            extractor: String::new(),
+            extractor: Judge::default(),
         }
     }
 }
@@ -47,6 +72,6 @@ impl Choice {
     /// Returns the choice without what the keys of its inputs tell.
     #[must_use]
     pub fn without_extractor(&self) -> Self {
-        Self { extractor: String::new(), ..self.clone() }
+        Self { extractor: Judge::default(), ..self.clone() }
     }
 }

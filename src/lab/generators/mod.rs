@@ -21,7 +21,7 @@ use crate::nets::unet::UNetConfig;
 use crate::terms::{ClassId, Picture, Seed};
 
 pub use cascade::{Cascade, CascadeStart, Low, Upscaler, UpscalingArtist};
-pub use choice::Choice;
+pub use choice::{Choice, InceptionFile, Judge};
 pub use enlarging::Enlarging;
 pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
 pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, PlantedArtist};

@@ -215,8 +215,7 @@ fn the_weights_with_the_nearest_pictures_are_kept() {
             channels: digits().channels,
             size: 8,
             enlarging,
-            net: resnet(),
-            normalisation: Normalisation::default(),
+            by: JudgeNet::Classifier(resnet(), Normalisation::default()),
             machine: machine.clone(),
         };
         let inputs = [own, &[("generator", trained), ("classifier", judge)]].concat();
