@@ -286,8 +286,11 @@ fn a_result_that_left_its_interval_ends_with_code_3() {
     let desk = Desk::new();
     desk.good(&["run", "tiny.toml"]);
     let check = ["check", "tiny.toml", "--profile", "paper"];
-    let passed = desk.good(&check);
-    assert!(passed.contains("numbers pass against reports/tiny/paper/table.json"), "{passed}");
+    let own = desk.good(&[&check[..], &["--baseline", "reports/tiny/paper/table.json"]].concat());
+    assert!(own.contains("numbers pass against reports/tiny/paper/table.json"), "{own}");
+    assert!(own.contains("equal to the byte"), "{own}");
+    let told = desk.run(&check);
+    assert!(told.code == 2 && told.err.contains("--baseline"), "{}", told.err);
 
     let mut table: Value = serde_json::from_slice(&desk.table()).unwrap();
     let mean = &mut table["tables"][0]["rows"][0]["cells"][0]["estimate"]["mean"];
@@ -302,7 +305,9 @@ fn a_result_that_left_its_interval_ends_with_code_3() {
     );
     assert!(told.err.contains("error: 1 of "), "{}", told.err);
 
-    for (name, content) in [("absent.json", None), ("none.json", Some("{}"))] {
+    let empty = r#"{"experiment": "tiny", "profile": "paper", "tables": []}"#;
+    let broken = [("absent.json", None), ("none.json", Some("{}")), ("empty.json", Some(empty))];
+    for (name, content) in broken {
         content.inspect(|text| desk.write(name, text.as_bytes()));
         let told = desk.run(&[&check[..], &["--baseline", name]].concat());
         assert_eq!(told.code, 2);

@@ -1,12 +1,12 @@
 //! `data`: what data can be read, what some data are like, and whether downloads are whole.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::setting::{Setting, data_folder};
 use super::{Stop, say};
-use crate::engine::{Disk as _, DiskFiles, RealDisk};
+use crate::engine::DiskFiles;
 use crate::experiment::{
     Inspection, fetch, folder_source, inspect_experiment, inspect_source, source_of, sources,
 };
@@ -80,12 +80,7 @@ impl Inspect {
         let inspection = self.inspection()?;
         say(inspection.page.trim_end());
         if let Some(png) = &inspection.sheet {
-            let folder = match self.sheet.parent() {
-                Some(folder) if folder != Path::new("") => folder,
-                _ => Path::new("."),
-            };
-            RealDisk.create_folder(folder)?;
-            RealDisk.write(&folder.join(self.sheet.file_name().unwrap_or_default()), png)?;
+            super::put(&self.sheet, png)?;
             say(format!("contact sheet: {}", self.sheet.display()));
         }
         if inspection.warnings.is_empty() {

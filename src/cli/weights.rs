@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Stop, say};
-use crate::comparison::Network;
-use crate::comparison::weights;
+use super::{Stop, choice, say};
+use crate::comparison::{Network, weights};
 use crate::engine::DiskFiles;
-use crate::terms::{Problem, nearest};
+use crate::terms::Problem;
 
 #[derive(Args)]
 pub(super) struct Weights {
@@ -68,15 +67,7 @@ impl Weights {
 
 /// Returns the network of a name.
 pub(super) fn network(option: &str, name: &str) -> Result<Network, Problem> {
-    let names = || Network::ALL.iter().map(|network| network.name());
-    Network::ALL.into_iter().find(|network| network.name() == name).ok_or_else(|| {
-        let expected = format!("one of `{}`", names().collect::<Vec<_>>().join("`, `"));
-        let problem = Problem::new(option, format!("`{name}`"), expected);
-        match nearest(name, names()) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem,
-        }
-    })
+    choice(option, name, &Network::ALL, Network::name)
 }
 
 /// Returns the folders where weights are looked for, ours first, then those of other tools.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sha2::{Digest as _, Sha256};
 
-use crate::lab::metrics::extractors::{Encoder, Network};
+use crate::lab::metrics::extractors::{Encoder, Network, WrongWeights};
 use crate::nets::weights::{State, read_weights};
 use crate::terms::{Files, Problem};
 
@@ -69,10 +69,17 @@ pub fn fit(network: Network, weights: &Weights) -> Result<(), Problem> {
     let preprocessing = network.preprocessing();
     Encoder::new(network, preprocessing, &weights.state, &weights.hash, &Device::flex())
         .map(drop)
-        .map_err(|error| {
-            let expected = format!("the weights of `{}`", network.name());
-            Problem::new(weights.path.to_string_lossy(), error.to_string(), expected)
-        })
+        .map_err(|error| misfit(&weights.path.to_string_lossy(), &error))
+}
+
+/// Returns the problem of weights that are not those of the network.
+pub(super) fn misfit(source: &str, error: &WrongWeights) -> Problem {
+    let problem = Problem::new(source, error.to_string(), "the weights of the network");
+    match error {
+        WrongWeights::Torchvision => problem
+            .hint(format!("the right file is `{}`", Network::Inception.files().join("` or `"))),
+        _ => problem,
+    }
 }
 
 /// Returns what to download and where to put it.

@@ -87,10 +87,7 @@ impl Found<'_> {
             format!("unknown {what} `{name}`"),
             format!("one of {}", listed.join(", ")),
         );
-        let problem = match nearest(name, known.iter().copied()) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem,
-        };
+        let problem = problem.hint_near(nearest(name, known.iter().copied()));
         self.below("", problem);
     }
 

@@ -126,7 +126,9 @@ pub trait Disk: Send + Sync {
     /// Writes a file whole or not at all: draft in the same folder, sync, rename, sync the folder.
     /// Two writers of the same name at the same time are the caller's mistake.
     fn write(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
-        let folder = path.parent().expect("a file has a folder");
+        // The parent of a bare name is empty, which no system opens.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         let name = path.file_name().expect("a file has a name").to_string_lossy();
         let draft = folder.join(format!("{DRAFT}{name}"));
         let written = self.write_draft(&draft, content).and_then(|()| self.rename(&draft, path));

@@ -18,7 +18,7 @@ pub mod range;
 pub mod resize;
 pub mod sheet;
 
-pub use codec::{DecodeError, decode, encode_png};
+pub use codec::{DecodeError, decode, encode_png, is_jpeg};
 pub use kind::{Kind, kind};
 pub use range::{Channels, Normalisation, from_signed, planes};
 pub use resize::{

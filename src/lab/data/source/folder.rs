@@ -263,10 +263,7 @@ fn agree(
     folders: &BTreeSet<String>,
 ) -> Result<(), Problems> {
     let file = file.display();
-    let with_hint = |problem: Problem, near: Option<&str>| match near {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem,
-    };
+    let with_hint = |problem: Problem, near: Option<&str>| problem.hint_near(near);
     let mut problems = Vec::new();
     for name in order.iter().filter(|name| !folders.contains(*name)) {
         let found = format!("no folder `{name}` in `{}`", part.path);

@@ -8,7 +8,7 @@ use crate::lab::data::listing::{Entry, Listing, Parts, complete};
 use crate::lab::data::mismatch::ClassMismatch;
 use crate::lab::data::split::held_out;
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems, Seed, nearest};
+use crate::terms::{ClassNames, Files, Key, Problem, Problems, Seed, near_path};
 
 /// What a source has of its own. Implemented by the spec of the source.
 pub(super) trait Reader {
@@ -179,13 +179,7 @@ pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Prob
         format!("`{}` does not exist", part.path)
     };
     let problem = Problem::new(part.key.clone(), found, expected);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let entries = files.list(folder).unwrap_or_default();
-    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
-    match path.file_name().and_then(|name| nearest(name.to_str()?, names)) {
-        Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
-        None => problem,
-    }
+    problem.hint_near(near_path(path, files))
 }
 
 /// Returns the key of some files by name, in this order.

@@ -6,7 +6,7 @@
 //! last slash, members of a key stand side by side. A shard is read by address: headers are walked
 //! over, and only labels and wanted pictures are read.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::cursor::class;
 use super::reader::{Part, Reader, absent, hashed, parts};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems};
+use crate::terms::{ClassNames, Files, Key, Problem, Problems, Window};
 
 /// Members that are pictures.
 const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
@@ -68,35 +68,6 @@ struct Sample {
     label: Option<i64>,
 }
 
-/// A file, read where the reader stands.
-struct Window<'a> {
-    files: &'a dyn Files,
-    path: &'a Path,
-    at: u64,
-    size: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.files.read_range(self.path, self.at, buffer.len())?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        self.at += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-}
-
-impl Seek for Window<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.size.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
-}
-
 impl WebDataset {
     fn parts(&self) -> Parts<Part<'_>> {
         parts(Self::KIND, &self.train, self.val.as_deref(), &self.test)
@@ -108,12 +79,13 @@ impl WebDataset {
         let problem = |at: u64, found: String| {
             Problem::new(format!("{shard}, byte {at}"), found, "a whole tar file")
         };
-        let size = files.size(path).map_err(|e| problem(0, e.to_string()))?;
+        let window = Window::open(path, files).map_err(|e| problem(0, e.to_string()))?;
+        let size = window.size();
         if files.read_range(path, 0, 2).is_ok_and(|front| front == [0x1f, 0x8b]) {
             let found = "a file packed by gzip".to_owned();
             return Err(problem(0, found).hint("unpack it: pictures are read by their place"));
         }
-        let mut archive = tar::Archive::new(Window { files, path, at: 0, size });
+        let mut archive = tar::Archive::new(window);
         let mut samples: Vec<Sample> = Vec::new();
         let mut end = 0;
         let members = archive.entries_with_seek().map_err(|e| problem(0, e.to_string()))?;

@@ -16,20 +16,18 @@ use crate::terms::Picture;
 /// choose another order of sums for it. Convolutions share pictures out to threads.
 const BATCH: usize = 16;
 
-/// Why weights are not those of a network. The text continues "failed to ...".
+/// What was found instead of the weights of a network: a lower-case fragment.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongWeights {
     /// The InceptionV3 that torchvision and many ports of FID load.
     #[error(
-        "use torchvision's InceptionV3 for FID: it was trained anew, on 1000 classes (`fc.weight` \
-         [1000, 2048], `AuxLogits`), and pools differently, so that its distances and scores are \
-         not those of the literature (CIFAR-10 would have an Inception score of 9.7 instead of \
-         11.2); take `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid, or torch-fidelity's \
-         `weights-inception-2015-12-05-6726825d.pth`"
+        "torchvision's InceptionV3, which was trained anew on 1000 classes (`fc.weight` \
+         [1000, 2048], `AuxLogits`) and pools differently: its distances and scores are not those \
+         of the literature (an Inception score of 9.7 instead of 11.2 for CIFAR-10)"
     )]
     Torchvision,
     /// Tensors of other names or shapes.
-    #[error("use the weights for `{network}`: {mismatch}")]
+    #[error("tensors that are not those of `{network}`: {mismatch}")]
     Mismatch {
         /// The network's name.
         network: &'static str,
@@ -37,7 +35,7 @@ pub enum WrongWeights {
         mismatch: Mismatch,
     },
     /// Pictures of a size that the network has no positions for.
-    #[error("show `{network}` pictures of {side} x {side} pixels: it takes {takes}")]
+    #[error("pictures of {side} x {side} pixels for `{network}`, which takes {takes}")]
     Side {
         /// The network's name.
         network: &'static str,
@@ -47,7 +45,7 @@ pub enum WrongWeights {
         takes: &'static str,
     },
     /// A tensor with infinities or not-a-numbers.
-    #[error("use the weights for `{network}`: `{tensor}` holds what is no finite number")]
+    #[error("what is no finite number in `{tensor}` of `{network}`")]
     NotFinite {
         /// The network's name.
         network: &'static str,
@@ -120,6 +118,7 @@ impl Extractor for Encoder {
             logits.extend(pass.logits, part.len());
             spatial.extend(pass.spatial, part.len());
         }
+        debug_assert!(pictures.is_empty() || features.width == self.network.features());
         Taps {
             features: Features::new(features.width, features.numbers),
             logits: (logits.width > 0).then(|| Logits::new(logits.width, logits.numbers)),

@@ -55,6 +55,7 @@ pub enum Network {
 struct Row {
     name: &'static str,
     layer: &'static str,
+    features: usize,
     distance: &'static str,
     preprocessing: Preprocessing,
     files: &'static [&'static str],
@@ -86,16 +87,18 @@ impl Network {
     ];
 
     fn row(self) -> Row {
-        let inception = |name, layer, distance| Row {
+        let inception = |name, layer, distance, features| Row {
             name,
             layer,
+            features,
             distance,
             preprocessing: CLEAN_299,
             files: INCEPTION_FILES,
         };
-        let dinov2 = |name, distance, files| Row {
+        let dinov2 = |name, distance, features, files| Row {
             name,
             layer: "class-token",
+            features,
             distance,
             // dgm-eval's, and EDM2's with `resize_mode="pil"`.
             preprocessing: Preprocessing {
@@ -105,9 +108,10 @@ impl Network {
             },
             files,
         };
-        let clip = |name, distance, files| Row {
+        let clip = |name, distance, features, files| Row {
             name,
             layer: "image-features",
+            features,
             distance,
             // clean-fid's, and Hugging Face's for all of CLIP.
             preprocessing: Preprocessing {
@@ -118,13 +122,14 @@ impl Network {
             files,
         };
         match self {
-            Self::Inception => inception("inception", "pool3", "fid"),
-            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64"),
-            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192"),
-            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768"),
+            Self::Inception => inception("inception", "pool3", "fid", 2048),
+            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64", 64),
+            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192", 192),
+            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768", 768),
             Self::Vgg16 => Row {
                 name: "vgg16",
                 layer: "fc2-relu",
+                features: 4096,
                 distance: "fd-vgg16",
                 // torch-fidelity's.
                 preprocessing: Preprocessing {
@@ -134,11 +139,15 @@ impl Network {
                 },
                 files: &["vgg16-397923af.pth"],
             },
-            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", &["dinov2_vitb14_pretrain.pth"]),
-            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", &["dinov2_vitl14_pretrain.pth"]),
-            Self::ClipB32 => clip("clip-b32", "fd-clip", &["clip-vit-base-patch32.safetensors"]),
+            Self::Dinov2B => {
+                dinov2("dinov2-b", "fd-dinov2-b", 768, &["dinov2_vitb14_pretrain.pth"])
+            }
+            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", 1024, &["dinov2_vitl14_pretrain.pth"]),
+            Self::ClipB32 => {
+                clip("clip-b32", "fd-clip", 512, &["clip-vit-base-patch32.safetensors"])
+            }
             Self::ClipL14 => {
-                clip("clip-l14", "fd-clip-l14", &["clip-vit-large-patch14.safetensors"])
+                clip("clip-l14", "fd-clip-l14", 768, &["clip-vit-large-patch14.safetensors"])
             }
         }
     }
@@ -151,6 +160,11 @@ impl Network {
     /// Returns the layer that features are taken from.
     pub fn layer(self) -> &'static str {
         self.row().layer
+    }
+
+    /// Returns how many features a picture has.
+    pub fn features(self) -> usize {
+        self.row().features
     }
 
     /// Returns the name of a Fréchet distance of these features: only that of pool3 is `fid`.
