@@ -28,7 +28,6 @@ pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, Pl
 pub use start::{ClassTable, Start, StartFile, StartPretraining};
 
 /// What draws the synthetic pictures.
-#[expect(clippy::large_enum_variant, reason = "an experiment holds one of them")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Generator {

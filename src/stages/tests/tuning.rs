@@ -1,4 +1,5 @@
 //! Trainings that start from other weights, and the choice among the weights of one.
+#![expect(clippy::disallowed_methods, reason = "a test writes its own inputs")]
 
 use std::sync::Arc;
 
