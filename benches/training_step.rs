@@ -95,5 +95,7 @@ fn classifier_step(pixels: usize) -> Step {
     let spec = ResNetSpec { family: ResNetFamily::ResNet20, ..ResNetSpec::default() };
     let net = spec.build(3, 10, &Site::new(Seed::root(0), &device));
     let x = pictures(3, pixels, &device);
-    Box::new(move || time(|| net.forward(x.clone(), Mode::Train).powi_scalar(2).mean()))
+    Box::new(move || {
+        time(|| net.forward(x.clone(), Mode::Train(Seed::root(0))).powi_scalar(2).mean())
+    })
 }

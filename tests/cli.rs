@@ -36,6 +36,8 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
         command.args(arguments).current_dir(self.0.path());
         command.env_remove("ERSATZ_CACHE").env_remove("ERSATZ_DATA");
+        // Nobody listens there: tests need no network.
+        command.env("ERSATZ_MIRROR", "http://127.0.0.1:1").env("NO_PROXY", "127.0.0.1");
         command
     }
 
@@ -346,6 +348,40 @@ fn only_what_nobody_keeps_is_removed_and_only_when_told() {
 }
 
 #[test]
+fn a_kept_experiment_is_kept_in_every_profile() {
+    let desk = Desk::new();
+    let profiles = "[profile.tiny]\nseeds = [3]\n\
+                    [profile.far.data.source.folder]\ntrain = \"far/a\"\ntest = \"far/b\"\n";
+    let text = fs::read_to_string(input("tiny.toml")).unwrap() + profiles;
+    desk.write("scales.toml", text.as_bytes());
+    desk.good(&["run", "scales.toml"]);
+    desk.good(&["run", "scales.toml", "--profile", "paper"]);
+    let said = desk.good(&["gc", "--keep", "scales.toml"]);
+    assert!(said.contains("0 artifacts would go"), "{said}");
+    let told = "not kept: scales.toml@far, which cannot run here (";
+    assert!(said.starts_with(told) && said.contains("`far/a` does not exist"), "{said}");
+    let said = desk.good(&["gc", "--keep", "scales.toml@tiny"]);
+    assert!(!said.contains("0 artifacts would go"), "{said}");
+    let told = desk.run(&["gc", "--keep", "scales.toml@far"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+}
+
+#[test]
+fn nothing_is_removed_while_another_process_works() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    let store = ersatz::engine::Store::open(desk.path(".ersatz")).unwrap();
+    let bench = store.bench(ersatz::terms::Key::of_bytes(b"something else")).unwrap();
+    let told = desk.run(&["gc", "--newer-than", "0", "--delete"]);
+    let want = format!("nothing is removed: process {} on ", std::process::id());
+    assert!(told.code == 1 && told.err.contains(&want), "{}", told.err);
+    assert_eq!(store.keys().unwrap().len(), 9);
+    drop(bench);
+    let said = desk.good(&["gc", "--newer-than", "0", "--delete"]);
+    assert!(said.starts_with("9 artifacts removed"), "{said}");
+}
+
+#[test]
 fn sweeps_and_seeds_multiply_the_stages() {
     let desk = Desk::new();
     let stages = |more: &[&str]| {
@@ -430,4 +466,69 @@ fn data_are_listed_looked_at_and_checked() {
         let file = fs::read(desk.path(sheet)).unwrap();
         assert!(ersatz::lab::images::decode(&file).is_ok(), "{sheet} is a picture");
     }
+}
+
+#[test]
+fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
+    let desk = Desk::new();
+    let declared = "report.table.mine={ values = ['fid', 'fid-test', 'top1', 'real:top5', 'difference'], \
+                    published = 'azizi-2023/table1', published-rows = { '2.0' = 'ours-64' }, \
+                    published-columns = { fid = 'fid-train' } }";
+    let by_mix = "report.table.mixes={ rows = 'mixes', values = ['top1'] }";
+    let figures = "report.figures=['sweep', { front = { x = 'fid', y = 'top1' } }]";
+    let sweep = [
+        "--sweep",
+        "generator.pixel.guidance=1.0,2.0",
+        "--sweep",
+        "generator.pixel.clip=true,false",
+    ];
+    let run = ["run", "tiny.toml", "-o", declared, "-o", by_mix, "-o", figures];
+    let against = ["-o", "metrics.also-against=['test']"];
+    desk.good(&[&run[..], &sweep, &against].concat());
+    let report: Value = serde_json::from_slice(&desk.table()).unwrap();
+    let table = |name: &str| {
+        let tables = report["tables"].as_array().unwrap();
+        tables.iter().find(|table| table["name"] == name).unwrap()
+    };
+    let columns = |name: &str| -> Vec<String> {
+        let columns = table(name)["columns"].as_array().unwrap();
+        columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let want = ["fid", "fid-test", "top1", "real:top5", "difference", "fid, paper"];
+    assert_eq!(columns("mine"), want);
+    let rows = table("mine")["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3]["labels"], serde_json::json!(["2.0", "false"]));
+    let mean = |row: usize, column: usize, kind: &str| {
+        rows[row]["cells"][column][kind]["mean"].as_f64().unwrap()
+    };
+    // What the columns hold is what the other tables hold.
+    let scores = table("scores")["rows"].as_array().unwrap();
+    assert_eq!(mean(1, 0, "estimate"), scores[1]["cells"][0]["estimate"]["mean"].as_f64().unwrap());
+    assert_eq!(mean(1, 1, "estimate"), scores[1]["cells"][1]["estimate"]["mean"].as_f64().unwrap());
+    assert_ne!(mean(1, 0, "estimate"), mean(1, 1, "estimate"));
+    let reference = |row: usize, column: usize| {
+        rows[row]["cells"][column]["estimate"]["protocol"].as_str().unwrap().to_owned()
+    };
+    assert!(reference(0, 0).ends_with("ref=train]") && reference(0, 1).ends_with("ref=test]"));
+    let accuracies = table("accuracy")["rows"].as_array().unwrap();
+    assert_eq!(
+        mean(2, 2, "estimate"),
+        accuracies[2]["cells"][1]["estimate"]["mean"].as_f64().unwrap()
+    );
+    let real = &accuracies[2]["cells"][0]["estimate"]["mean"];
+    let difference = mean(2, 2, "estimate") - real.as_f64().unwrap();
+    assert!((mean(2, 4, "difference") - difference).abs() < 1e-12);
+    assert!(mean(2, 3, "estimate") >= real.as_f64().unwrap(), "top-5 holds top-1");
+    // Labels are joined: no row of ours is called `2.0` alone.
+    assert!(rows.iter().all(|row| row["cells"][5] == "empty"), "{rows:#?}");
+
+    assert_eq!(columns("mixes")[..2], ["top1, 1.0, true", "top1, 1.0, false"]);
+    let mixes = table("mixes")["rows"].as_array().unwrap();
+    assert_eq!(mixes[1]["labels"], serde_json::json!(["synthetic (cas)"]));
+    assert_eq!(mixes[1]["cells"][2]["estimate"], accuracies[2]["cells"][1]["estimate"]);
+
+    let front =
+        fs::read_to_string(desk.path("reports/tiny/paper/plots/front-fid-top1.svg")).unwrap();
+    assert!(front.contains("guidance 2.0, clip false"), "the marks are named");
 }

@@ -56,6 +56,7 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
         command.args(arguments).current_dir(self.0.path()).env_remove("ERSATZ_CACHE");
         command.env("TORCH_HOME", self.path("torch")).env("HF_HOME", self.path("hub"));
+        command.env("ERSATZ_WEIGHTS", self.path("ours"));
         let output = command.output().unwrap();
         Told {
             code: output.status.code().unwrap(),

@@ -95,6 +95,7 @@ impl Metrics {
             network,
             preprocessing,
             weights: weights.state,
+            weights_path: weights.path,
             weights_hash: weights.hash,
             device: device(&self.device)?,
         });

@@ -12,6 +12,7 @@
 mod check;
 mod data;
 mod doctor;
+mod download;
 mod export;
 mod gc;
 mod metrics;

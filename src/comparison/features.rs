@@ -1,6 +1,7 @@
 //! A set of pictures through a network, once: blocks of features in the store, keyed by content.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -30,7 +31,9 @@ pub struct Extraction {
     pub preprocessing: Preprocessing,
     /// The weights.
     pub weights: State,
-    /// The hash of their file, in hexadecimal digits.
+    /// The file they are from; decides no result.
+    pub weights_path: PathBuf,
+    /// The hash of that file, in hexadecimal digits.
     pub weights_hash: String,
     /// Where the network runs; decides no result.
     pub device: Device,
@@ -38,7 +41,7 @@ pub struct Extraction {
 
 impl Extraction {
     pub(super) fn encoder(&self) -> Result<Encoder, WrongWeights> {
-        let Self { network, preprocessing, weights, weights_hash, device } = self;
+        let Self { network, preprocessing, weights, weights_hash, device, .. } = self;
         Encoder::new(*network, *preprocessing, weights, weights_hash, device)
     }
 }

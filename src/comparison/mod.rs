@@ -74,7 +74,8 @@ impl Comparison {
         extraction: &Arc<Extraction>,
         files: &Arc<dyn Files>,
     ) -> Result<Self, Problems> {
-        let encoder = extraction.encoder().map_err(|error| weights::misfit("--weights", &error))?;
+        let misfit = |error| weights::misfit(&extraction.weights_path, &error);
+        let encoder = extraction.encoder().map_err(misfit)?;
         let extractor = encoder.describe();
         let reference = Reference::open(request, &extractor, &**files)?;
         let mut problems = Vec::new();

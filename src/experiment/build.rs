@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file::{Budget, Draws, Experiment};
+use super::file::{Budget, Draws, Experiment, Reference};
 use super::models;
 use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
 use crate::lab::data::fingerprint;
+use crate::lab::metrics::Metric;
 use crate::nets::classifier::Input;
 use crate::stages::{
-    ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
+    ClassifierSpec, ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
+    START,
 };
 use crate::terms::{Files as _, Key, Problem, Problems};
 
@@ -31,8 +33,17 @@ pub struct Nodes {
     pub tests: BTreeMap<Trained, NodeId>,
     /// Tests of the baseline's classifiers on synthetic pictures.
     pub gan_tests: BTreeMap<Trained, NodeId>,
-    /// Scores of the synthetic pictures by draw.
-    pub measures: BTreeMap<u64, NodeId>,
+    /// Scores of the synthetic pictures by draw and what they are measured against: the training
+    /// pictures, or another part.
+    pub measures: BTreeMap<(u64, Option<Reference>), NodeId>,
+}
+
+impl Nodes {
+    /// Returns the first copies of a draw.
+    fn drawn(&self, draw: u64, copies: usize) -> Vec<NodeId> {
+        let all = self.samples.get(&draw).map_or(&[][..], Vec::as_slice);
+        all[..copies.min(all.len())].to_vec()
+    }
 }
 
 /// Which trained classifier.
@@ -144,7 +155,7 @@ impl Builder<'_> {
             for mix in mixes.iter().filter(|name| experiment.mix.contains_key(*name)) {
                 for &seed in &experiment.seeds {
                     let which = Trained { classifier: classifier.clone(), mix: mix.clone(), seed };
-                    if !nodes.classifiers.contains_key(&which) {
+                    if !nodes.tests.contains_key(&which) {
                         self.classifier(&which, &mut nodes);
                     }
                 }
@@ -172,9 +183,8 @@ impl Builder<'_> {
         }
     }
 
-    fn input(&self) -> Input {
-        let data = &self.experiment.data;
-        Input { channels: data.channels.count(), pixels: data.size }
+    fn input(&self, of: &ClassifierSpec) -> Input {
+        input(&self.experiment.data, of)
     }
 
     fn samples(&mut self, nodes: &mut Nodes) {
@@ -192,35 +202,19 @@ impl Builder<'_> {
         }
     }
 
+    /// Adds a classifier of the report: it is trained and tested.
     fn classifier(&mut self, which: &Trained, nodes: &mut Nodes) {
         let experiment = self.experiment;
+        let trained = self.trained(which, nodes);
         let spec = &experiment.classifier[&which.classifier];
-        let net = spec.net.built().expect("an announced net was refused before");
-        let mix = experiment.mix[&which.mix];
-        let mut training = spec.training.clone();
-        training.recipe.steps = steps(experiment.budget, &mix, training.recipe.steps);
-        let normalisation = training.normalisation;
-        let stage = Arc::new(ClassifierStage {
-            name: which.classifier.clone(),
-            mix_name: which.mix.clone(),
-            net,
-            training,
-            mix,
-            seed: which.seed,
-            input: self.input(),
-            machine: self.machine.clone(),
-        });
-        let drawn = nodes.samples.get(&self.draw(which.seed)).cloned().unwrap_or_default();
-        let needed = mix.synthetic.ceil() as usize;
-        let inputs = with_samples(&[("data", nodes.data)], &drawn[..needed.min(drawn.len())]);
-        let trained = self.graph.add(stage, &named(&inputs));
         let of = format!("{} on {}, seed {}", which.classifier, which.mix, which.seed);
+        let drawn = nodes.drawn(self.draw(which.seed), 1);
         let mut test = |on, inputs: &[(&str, NodeId)]| {
             let stage = EvaluateStage {
                 of: of.clone(),
-                net,
-                normalisation,
-                input: self.input(),
+                net: spec.net.built().expect("an announced net was refused before"),
+                sight: spec.training.sight(experiment.data.channels),
+                input: self.input(spec),
                 on,
                 machine: self.machine.clone(),
             };
@@ -229,10 +223,40 @@ impl Builder<'_> {
         let own = [("data", nodes.data), ("classifier", trained)];
         nodes.tests.insert(which.clone(), test(On::Test, &own));
         if experiment.report.gan_test && which.mix == experiment.report.baseline {
-            let inputs = with_samples(&[("classifier", trained)], &drawn[..1]);
+            let inputs = with_samples(&[("classifier", trained)], &drawn);
             nodes.gan_tests.insert(which.clone(), test(On::Synthetic, &named(&inputs)));
         }
+    }
+
+    /// Adds the training of a classifier, and of the one it starts from.
+    fn trained(&mut self, which: &Trained, nodes: &mut Nodes) -> NodeId {
+        if let Some(known) = nodes.classifiers.get(which) {
+            return *known;
+        }
+        let experiment = self.experiment;
+        let spec = &experiment.classifier[&which.classifier];
+        let mix = experiment.mix[&which.mix];
+        let mut training = spec.training.clone();
+        training.recipe.steps = steps(experiment.budget, &mix, training.recipe.steps);
+        let stage = Arc::new(ClassifierStage {
+            name: which.classifier.clone(),
+            mix_name: which.mix.clone(),
+            net: spec.net.built().expect("an announced net was refused before"),
+            training,
+            mix,
+            seed: which.seed,
+            input: self.input(spec),
+            machine: self.machine.clone(),
+        });
+        let drawn = nodes.drawn(self.draw(which.seed), mix.synthetic.ceil() as usize);
+        let mut inputs = with_samples(&[("data", nodes.data)], &drawn);
+        if !spec.start.is_empty() {
+            let other = Trained { classifier: spec.start.clone(), ..which.clone() };
+            inputs.push((START.to_owned(), self.trained(&other, nodes)));
+        }
+        let trained = self.graph.add(stage, &named(&inputs));
         nodes.classifiers.insert(which.clone(), trained);
+        trained
     }
 
     fn measures(&mut self, nodes: &mut Nodes) {
@@ -246,24 +270,37 @@ impl Builder<'_> {
             mix: metrics.extractor_mix.clone(),
             seed: experiment.seeds[0],
         };
-        if !nodes.classifiers.contains_key(&extractor) {
+        if !nodes.tests.contains_key(&extractor) {
             self.classifier(&extractor, nodes);
         }
         let spec = &experiment.classifier[&metrics.extractor];
+        let parts = metrics.also_against.iter().copied().map(Some);
+        let parts: Vec<Option<Reference>> = std::iter::once(None).chain(parts).collect();
         for (&draw, drawn) in &nodes.samples.clone() {
-            let stage = Arc::new(MeasureStage {
-                metrics: metrics.scores.clone(),
-                draw,
-                net: spec.net.built().expect("an announced net was refused before"),
-                normalisation: spec.training.normalisation,
-                input: self.input(),
-                machine: self.machine.clone(),
-            });
-            let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
-            let inputs = with_samples(&own, &drawn[..1]);
-            nodes.measures.insert(draw, self.graph.add(stage, &named(&inputs)));
+            for part in &parts {
+                let told = |metric: &Metric| part.is_none() || metric.is_distance();
+                let stage = Arc::new(MeasureStage {
+                    metrics: metrics.scores.iter().copied().filter(told).collect(),
+                    draw,
+                    reference: part.map_or("train", Reference::name),
+                    net: spec.net.built().expect("an announced net was refused before"),
+                    sight: spec.training.sight(experiment.data.channels),
+                    input: self.input(spec),
+                    machine: self.machine.clone(),
+                });
+                let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
+                let inputs = with_samples(&own, &drawn[..1]);
+                let node = self.graph.add(stage, &named(&inputs));
+                nodes.measures.insert((draw, *part), node);
+            }
         }
     }
+}
+
+/// Returns what a classifier sees.
+pub(super) fn input(data: &Data, of: &ClassifierSpec) -> Input {
+    let pixels = of.training.view.side().unwrap_or(data.size);
+    Input { channels: data.channels.count(), pixels }
 }
 
 /// Returns the optimiser steps of a mix under a budget.

@@ -117,6 +117,31 @@ pub struct Metrics {
     /// The mix (by name) that the extractor was trained on. Empty: the first that is real pictures
     /// only.
     pub extractor_mix: String,
+    /// Parts of the real data that distances (`fid`, `kid`, `fid-infinity`) are measured to beside
+    /// the training pictures: each adds them once more, as `fid-val`, `fid-test`.
+    pub also_against: Vec<Reference>,
+}
+
+/// A part of the real data that synthetic pictures are measured against.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reference {
+    /// Validation pictures.
+    Val,
+    /// Test pictures. They are looked at to describe, never to choose.
+    Test,
+}
+
+impl Reference {
+    /// Returns its name, as in `fid-val`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// What the report shows.
@@ -141,6 +166,8 @@ pub struct Report {
     pub published: String,
     /// Figures by kind.
     pub figures: Vec<FigureKind>,
+    /// Tables beside those of accuracies and scores, by name: a table of a paper, row for row.
+    pub table: IndexMap<String, Declared>,
     /// What a reader must know, printed under the tables.
     pub notes: Vec<String>,
 }
@@ -157,7 +184,7 @@ pub enum Value {
 }
 
 /// A figure that an experiment can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FigureKind {
     /// Accuracy of every classifier on every mix, as bars.
@@ -166,6 +193,55 @@ pub enum FigureKind {
     Scale,
     /// Accuracy per class: synthetic only against real only.
     PerClass,
-    /// Accuracies and scores against a swept key.
+    /// Accuracies and scores against a swept key; other swept keys make curves of their own.
     Sweep,
+    /// One value of the swept combinations against another, with the Pareto front.
+    Front(FrontAxes),
+}
+
+/// The axes of a Pareto front. Values are named as in `report.table`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct FrontAxes {
+    /// The value to the right: `fid`.
+    pub x: String,
+    /// The value upwards: `is`, `top1`.
+    pub y: String,
+}
+
+/// A table that is declared column by column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Declared {
+    /// What it shows, in a sentence.
+    pub caption: String,
+    /// What a row is.
+    pub rows: RowsAre,
+    /// The columns: `top1`, `top5`, `difference` (to the baseline, paired by seed), or a score of
+    /// the synthetic pictures (`fid`, `is`, `fid-test`). `MIX:top1` is of another mix than the
+    /// row's, as in `real:top1`.
+    #[schemars(length(min = 1))]
+    pub values: Vec<String>,
+    /// The classifier (by name) that accuracies are of. Empty: the first row of the report.
+    pub classifier: String,
+    /// The mix (by name) that accuracies are of, where rows are combinations of swept values. Empty:
+    /// the first of synthetic pictures only.
+    pub mix: String,
+    /// A table of published numbers to print beside: paper and table, as `azizi-2023/table1`.
+    pub published: String,
+    /// Which row of it stands beside which of ours, by our label.
+    pub published_rows: IndexMap<String, String>,
+    /// Which column of it stands beside which of ours, by the heading of ours.
+    pub published_columns: IndexMap<String, String>,
+}
+
+/// What a row of a declared table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowsAre {
+    /// A combination of swept values.
+    #[default]
+    Combinations,
+    /// A mix; every combination of swept values has columns of its own.
+    Mixes,
 }

@@ -26,9 +26,12 @@ mod sources;
 pub use build::{Built, Nodes, Trained, build};
 pub use catalogue::find;
 pub use document::{Circumstances, document};
-pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Pretraining, Report, Value};
+pub use file::{
+    Budget, Declared, Draws, Experiment, FigureKind, FrontAxes, Metrics, Pretraining, Reference,
+    Report, RowsAre, Value,
+};
 pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, inspect_source};
 pub use published::{PublishedTable, PublishedValue, published};
-pub use resolve::{Cell, PAPER, Request, Resolved, resolve};
+pub use resolve::{Cell, PAPER, Request, Resolved, profiles, resolve};
 pub use schema::schema;
-pub use sources::{Fetched, fetch, source_of, sources};
+pub use sources::{Absent, Fetched, fetch, source_of, sources};

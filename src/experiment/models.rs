@@ -28,6 +28,11 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Returns the real pictures at the size of its own.
+    pub(super) fn seen(&self) -> Data {
+        Data { size: self.part.size, ..self.data.clone() }
+    }
+
     /// Returns the files of weights that it needs.
     pub(super) fn files(&self) -> Vec<&'a str> {
         let PixelTraining { start, choice, .. } = self.part.training;

@@ -5,7 +5,9 @@ mod models;
 
 use std::collections::BTreeSet;
 
-use super::file::Experiment;
+use super::build::input;
+use super::document::declared::{Quantity, score_names};
+use super::file::{Declared, Experiment, FigureKind};
 use super::node::Node;
 use super::overlay::meaning_of;
 use super::published::published;
@@ -13,8 +15,7 @@ use crate::lab::data;
 use crate::lab::data::{Shapes, Source};
 use crate::lab::generators::{Cascade, Defect, Generator, Planted};
 use crate::lab::images::Channels;
-use crate::nets::classifier::Input;
-use crate::stages::{Data, Net};
+use crate::stages::{ClassifierSpec, Data, Net};
 use crate::terms::{Files, Problem, nearest};
 
 /// Returns what does not make sense, each at its place in the file. What depends on one of the
@@ -184,16 +185,15 @@ impl Found<'_> {
             let problem = Problem::new("classifier", "no classifier", "at least one");
             self.below("", problem.hint("for instance `[classifier.resnet-20.net.resnet]`"));
         }
-        let size = experiment.data.size;
-        let input = Input { channels: experiment.data.channels.count(), pixels: size };
         let (rows, metrics) = (&experiment.report.rows, &experiment.metrics);
         let measures = !metrics.scores.is_empty() && !rows.contains(&metrics.extractor);
-        for name in rows.iter().chain(measures.then_some(&metrics.extractor)) {
-            let Some(spec) = experiment.classifier.get(name) else { continue };
+        let named = rows.iter().chain(measures.then_some(&metrics.extractor));
+        for name in self.with_starts(named, experiment) {
+            let spec = &experiment.classifier[name];
             let prefix = format!("classifier.{name}");
             match (&spec.net, spec.net.built()) {
                 (_, Some(net)) => {
-                    for problem in net.check(input) {
+                    for problem in net.check(input(&experiment.data, spec)) {
                         self.below(&format!("{prefix}.net"), problem);
                     }
                 }
@@ -201,7 +201,7 @@ impl Found<'_> {
                     let problem = Problem::new(
                         "net.announced",
                         format!("net `{}`, which this program does not have yet", announced.what),
-                        "`resnet` or `vit`",
+                        "`resnet`, `resnet-rs` or `vit`",
                     );
                     self.below(&prefix, problem.hint("leave it out of `report.rows`"));
                 }
@@ -209,10 +209,52 @@ impl Found<'_> {
             }
             let training = &spec.training;
             let problems = training.augmentation.check("training.augmentation");
-            for problem in problems.into_iter().chain(training.mixing.check("training.mixing")) {
+            let problems = problems
+                .into_iter()
+                .chain(training.mixing.check("training.mixing"))
+                .chain(training.view.check("training.view"));
+            for problem in problems {
                 self.below(&prefix, problem);
             }
         }
+    }
+
+    /// Returns the classifiers that are trained, and tells where one cannot start from another.
+    fn with_starts<'e>(
+        &mut self,
+        named: impl Iterator<Item = &'e String>,
+        experiment: &'e Experiment,
+    ) -> Vec<&'e str> {
+        let known: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
+        let mut trained: Vec<&str> = Vec::new();
+        for name in named {
+            let mut next = name.as_str();
+            let mut path: Vec<&str> = Vec::new();
+            while let Some(spec) = experiment.classifier.get(next) {
+                let at = format!("classifier.{next}.start");
+                path.push(next);
+                let start = spec.start.as_str();
+                if start.is_empty() {
+                    break;
+                }
+                self.known(&at, start, &known, "classifier");
+                if path.contains(&start) {
+                    let found = format!("`{start}`, which starts from `{next}`");
+                    self.tell(&at, found, "a classifier that is trained before");
+                    break;
+                }
+                let is = |spec: &ClassifierSpec| spec.net.built().map(|net| net.describe());
+                if experiment.classifier.get(start).is_some_and(|other| is(other) != is(spec)) {
+                    let expected = format!("a classifier with the same `net` as `{next}`");
+                    self.tell(&at, format!("`{start}`, whose net is another"), expected);
+                }
+                next = start;
+            }
+            trained.extend(path);
+        }
+        let mut seen = BTreeSet::new();
+        trained.retain(|name| seen.insert(*name));
+        trained
     }
 
     fn mixes(&mut self, experiment: &Experiment) {
@@ -266,10 +308,78 @@ impl Found<'_> {
             self.known("metrics.extractor", &metrics.extractor, &classifiers, "classifier");
             self.known("metrics.extractor-mix", &metrics.extractor_mix, &mixes, "mix");
         }
-        if !report.published.is_empty()
-            && let Err(problem) = published(&report.published)
+        self.published("report.published", &report.published);
+        self.values(experiment);
+    }
+
+    fn published(&mut self, path: &str, name: &str) {
+        if !name.is_empty()
+            && let Err(problem) = published(name)
         {
-            self.below("report.published", Problem { source: String::new(), ..problem });
+            self.below(path, Problem { source: String::new(), ..problem });
+        }
+    }
+
+    /// Looks at declared tables and fronts: each value must be one that is measured.
+    fn values(&mut self, experiment: &Experiment) {
+        let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
+        let classifiers: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
+        let report = &experiment.report;
+        for (name, table) in &report.table {
+            let at = format!("report.table.{name}");
+            for (i, value) in table.values.iter().enumerate() {
+                self.value(&format!("{at}.values.{i}"), value, experiment);
+            }
+            if !table.classifier.is_empty() {
+                let path = format!("{at}.classifier");
+                self.known(&path, &table.classifier, &classifiers, "classifier");
+            }
+            if !table.mix.is_empty() {
+                self.known(&format!("{at}.mix"), &table.mix, &mixes, "mix");
+            }
+            self.published(&format!("{at}.published"), &table.published);
+            self.published_names(&at, table);
+        }
+        for (i, figure) in report.figures.iter().enumerate() {
+            if let FigureKind::Front(axes) = figure {
+                for (axis, value) in [("x", &axes.x), ("y", &axes.y)] {
+                    let path = format!("report.figures.{i}.front.{axis}");
+                    self.value(&path, value, experiment);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, path: &str, value: &str, experiment: &Experiment) {
+        let mixes: Vec<&str> = experiment.mix.keys().map(String::as_str).collect();
+        match Quantity::read(value) {
+            Quantity::Accuracy { mix: Some(mix), .. } => self.known(path, &mix, &mixes, "mix"),
+            Quantity::Accuracy { mix: None, .. } | Quantity::Difference => {}
+            Quantity::Score(name) => {
+                let scores = score_names(&experiment.metrics);
+                let words = ["top1", "top5", "difference"].into_iter();
+                let known: Vec<&str> = words.chain(scores.iter().map(String::as_str)).collect();
+                self.known(path, &name, &known, "value");
+            }
+        }
+    }
+
+    /// Looks whether the paper's table has the rows and columns that are asked of it.
+    fn published_names(&mut self, at: &str, table: &Declared) {
+        let Ok(paper) = published(&table.published) else { return };
+        let rows: Vec<&str> = paper.rows().iter().map(|row| row.label.as_str()).collect();
+        let columns: Vec<&str> = paper.columns().iter().map(|it| it.key.as_str()).collect();
+        for (list, names, known, what) in [
+            ("published-rows", &table.published_rows, &rows, "published row"),
+            ("published-columns", &table.published_columns, &columns, "published column"),
+        ] {
+            for (ours, theirs) in names {
+                // Keys with dots or spaces have no path of their own: the list is the place.
+                let path = format!("{at}.{list}");
+                let plain = ours.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+                let path = if plain { format!("{path}.{ours}") } else { path };
+                self.known(&path, theirs, known, what);
+            }
         }
     }
 }

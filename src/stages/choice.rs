@@ -14,11 +14,12 @@ use super::shards::{Item, SHARD, Set};
 use super::upscale::Smaller;
 use super::{Machine, generator, keeper, real, real_at};
 use crate::engine::{Bench, Context, DiskFiles, Estimate, Failure, Inputs, Stage};
+use crate::lab::classifiers::Sight;
 use crate::lab::data::Dataset;
 use crate::lab::generators::{
     Choice, Draw as _, Enlarging, Order, Pixel, PixelArtist, PixelTraining, UpscalingArtist,
 };
-use crate::lab::images::{Channels, Normalisation};
+use crate::lab::images::Channels;
 use crate::lab::metrics::extractors::{Encoder, Network};
 use crate::lab::metrics::{Extractor, Features, Frechet, fid};
 use crate::nets::blocks::Site;
@@ -53,8 +54,8 @@ pub struct ChoiceStage {
 /// The net that measures the pictures of candidates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JudgeNet {
-    /// The classifier among the inputs: its architecture, and how it sees grey levels.
-    Classifier(ClassifierNet, Normalisation),
+    /// The classifier among the inputs: its architecture, what it sees, and how.
+    Classifier(ClassifierNet, Input, Sight),
     /// The Inception of FID: the file of its weights, and the key of its content.
     Inception(String, Key),
 }
@@ -152,10 +153,9 @@ impl Stage for ChoiceStage {
 impl ChoiceStage {
     fn extractor(&self, inputs: &Inputs, classes: usize) -> Result<Box<dyn Extractor>, Failure> {
         let (path, content) = match &self.by {
-            JudgeNet::Classifier(net, normalisation) => {
-                let input = Input { channels: self.channels.count(), pixels: self.size };
-                let at = (input, classes, self.machine.as_ref());
-                return Ok(Box::new(TrainedExtractor::read(inputs, net, *normalisation, at)?));
+            JudgeNet::Classifier(net, input, sight) => {
+                let at = (*input, classes, self.machine.as_ref());
+                return Ok(Box::new(TrainedExtractor::read(inputs, net, *sight, at)?));
             }
             JudgeNet::Inception(path, content) => (Path::new(path), content),
         };

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Machine, classifier, real, synthetic};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
-use crate::lab::classifiers::predict;
+use crate::lab::classifiers::{Sight, predict};
 use crate::lab::data::Dataset;
-use crate::lab::images::{Channels, Normalisation};
 use crate::lab::metrics::{Evidence, Extractor, Features, Logits, Measured, Metric, Taps};
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::terms::{Picture, Score, Seed};
@@ -42,10 +41,12 @@ pub struct MeasureStage {
     pub metrics: Vec<Metric>,
     /// Which set of pictures, for the label.
     pub draw: u64,
+    /// The part of the real data that they are measured against: `train`, `val` or `test`.
+    pub reference: &'static str,
     /// The extractor's architecture.
     pub net: ClassifierNet,
-    /// How it sees grey levels.
-    pub normalisation: Normalisation,
+    /// How it sees pictures.
+    pub sight: Sight,
     /// What it sees.
     pub input: Input,
     /// Where it runs.
@@ -62,11 +63,15 @@ impl Stage for MeasureStage {
     }
 
     fn spec(&self) -> Value {
-        json!({"metrics": self.metrics, "reference": "train"})
+        json!({"metrics": self.metrics, "reference": self.reference})
     }
 
     fn label(&self) -> String {
-        format!("scores of draw {} by {}", self.draw, self.net.describe())
+        let (draw, net) = (self.draw, self.net.describe());
+        match self.reference {
+            "train" => format!("scores of draw {draw} by {net}"),
+            part => format!("scores of draw {draw} against {part} by {net}"),
+        }
     }
 
     fn estimate(&self) -> Estimate {
@@ -74,20 +79,24 @@ impl Stage for MeasureStage {
     }
 
     fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
-        let (train, val) = (real(inputs, "train")?, real(inputs, "val")?);
+        let (reference, val) = (real(inputs, self.reference)?, real(inputs, "val")?);
         let drawn = synthetic(inputs)?
             .ok_or_else(|| Failure::other("there is no synthetic picture to measure"))?;
-        let at = (self.input, train.classes.len(), self.machine.as_ref());
-        let extractor = TrainedExtractor::read(inputs, &self.net, self.normalisation, at)?;
+        let at = (self.input, reference.classes.len(), self.machine.as_ref());
+        let extractor = TrainedExtractor::read(inputs, &self.net, self.sight, at)?;
         let described = extractor.describe();
         let taps = |data: &Dataset| extractor.taps(&pictures(data));
-        let real = taps(&train).features;
+        if reference.is_empty() {
+            let found = format!("the data have no {} pictures", self.reference);
+            return Err(Failure::other(format!("measure: {found}")));
+        }
+        let real = taps(&reference).features;
         let unseen = (!val.is_empty()).then(|| taps(&val).features);
         let Taps { features: fake, logits, .. } = taps(&drawn);
         let probabilities = logits.as_ref().map(Logits::softmax);
         let evidence = Evidence {
             extractor: &described,
-            reference: "train",
+            reference: self.reference,
             real: &real,
             fake: &fake,
             probabilities: probabilities.as_ref(),
@@ -118,8 +127,7 @@ fn pictures(data: &Dataset) -> Vec<&Picture> {
 pub(super) struct TrainedExtractor {
     net: Classifier,
     name: String,
-    normalisation: Normalisation,
-    channels: Channels,
+    sight: Sight,
 }
 
 impl TrainedExtractor {
@@ -127,13 +135,12 @@ impl TrainedExtractor {
     pub(super) fn read(
         inputs: &Inputs,
         net: &ClassifierNet,
-        normalisation: Normalisation,
+        sight: Sight,
         at: (Input, usize, &Machine),
     ) -> Result<Self, Failure> {
         let entry = inputs.entry(classifier::INPUT);
-        let channels = if at.0.channels == 1 { Channels::Grey } else { Channels::Rgb };
         let name = format!("{}.penultimate@{}", net.describe(), &entry.key().short()[..8]);
-        Ok(Self { net: classifier::trained(entry, net, at)?, name, normalisation, channels })
+        Ok(Self { net: classifier::trained(entry, net, at)?, name, sight })
     }
 }
 
@@ -143,7 +150,7 @@ impl Extractor for TrainedExtractor {
     }
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {
-        let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
+        let predicted = predict(&self.net, pictures, self.sight);
         Taps {
             features: Features::new(predicted.width, predicted.features),
             logits: Some(Logits::new(predicted.classes, predicted.logits)),

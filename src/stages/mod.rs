@@ -26,7 +26,7 @@ mod tests;
 mod upscale;
 
 pub use choice::{Candidate, ChoiceStage, Chosen, JudgeNet};
-pub use classifier::{ClassifierSpec, ClassifierStage, Net};
+pub use classifier::{ClassifierSpec, ClassifierStage, Net, START};
 pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
 pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;

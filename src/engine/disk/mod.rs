@@ -94,6 +94,10 @@ pub trait Disk: Send + Sync {
     /// Writes and syncs a file in place. A crash may leave a part of it: use [`Disk::write`].
     fn write_draft(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
 
+    /// Adds to the end of a file, which is created if it is absent. A crash may leave a part of what
+    /// was added: who appends must know in the end whether the whole is whole.
+    fn append(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
+
     /// Returns the whole content of a file.
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError>;
 

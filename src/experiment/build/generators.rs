@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Builder, named, with_samples};
+use super::{Builder, input, named, with_samples};
 use crate::engine::NodeId;
 use crate::experiment::models::{self, Model};
 use crate::lab::classifiers::Mix;
 use crate::lab::generators::{
     Cascade, Choice, ClassTable, Generator, Judge, Low, Pixel, Planted, Start, Upscaler,
 };
-use crate::nets::classifier::Input;
 use crate::stages::{
     ChoiceStage, ClassifierStage, GeneratorStage, JudgeNet, PlantedStage, ResizeStage, SampleStage,
     UpscaleStage,
@@ -43,7 +42,7 @@ impl<'a> Builder<'a> {
 
     fn sample(&mut self, pixel: &Pixel, (draw, copy): Which, model: &Model<'a>) -> NodeId {
         let inputs =
-            [("data", self.real(model.of, model.part.size)), ("generator", self.trained(model))];
+            [("data", self.real(model.of, model.part.size)), ("generator", self.learned(model))];
         let stage = Arc::new(SampleStage {
             pixel: pixel.clone(),
             draw,
@@ -83,7 +82,7 @@ impl<'a> Builder<'a> {
         (model, smaller): (&Model<'a>, Option<NodeId>),
     ) -> NodeId {
         let (_, below) = model.part.enlarging.expect("a stage above the base enlarges");
-        let own = [("data", self.real(model.of, below)), ("generator", self.trained(model))];
+        let own = [("data", self.real(model.of, below)), ("generator", self.learned(model))];
         let smaller = smaller.filter(|_| upscaler.low == Low::Drawn);
         let stage = Arc::new(UpscaleStage {
             upscaler: upscaler.clone(),
@@ -97,7 +96,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds the training of a model, what it starts from, and the choice among its weights.
-    fn trained(&mut self, model: &Model<'a>) -> NodeId {
+    fn learned(&mut self, model: &Model<'a>) -> NodeId {
         let part = &model.part;
         let mut inputs = vec![("data", self.real(model.of, part.size))];
         if let Some((_, below)) = part.enlarging {
@@ -105,7 +104,7 @@ impl<'a> Builder<'a> {
         }
         let mut all = inputs.clone();
         if let Some(before) = model.before(self.experiment) {
-            all.push(("start", self.trained(&before)));
+            all.push(("start", self.learned(&before)));
             if part.training.start.as_ref().map(Start::classes) == Some(ClassTable::Same) {
                 all.push(("start-data", self.real(before.of, before.part.size)));
             }
@@ -168,6 +167,7 @@ impl<'a> Builder<'a> {
         let name = if name.is_empty() { &experiment.metrics.extractor } else { name };
         let spec = &experiment.classifier[name];
         let net = spec.net.built().expect("an announced net was refused before");
+        let input = input(&model.seen(), spec);
         let stage = Arc::new(ClassifierStage {
             name: name.to_owned(),
             mix_name: "real".to_owned(),
@@ -175,10 +175,10 @@ impl<'a> Builder<'a> {
             training: spec.training.clone(),
             mix: Mix::default(),
             seed: experiment.seeds[0],
-            input: Input { channels: model.data.channels.count(), pixels: model.part.size },
+            input,
             machine: self.machine.clone(),
         });
-        let by = JudgeNet::Classifier(net, spec.training.normalisation);
+        let by = JudgeNet::Classifier(net, input, spec.training.sight(model.data.channels));
         (self.graph.add(stage, &[("data", data)]), by)
     }
 }

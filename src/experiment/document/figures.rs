@@ -1,11 +1,12 @@
 //! What the figures show.
 
+use super::declared::{Quantity, combination, synthetic_only};
 use super::results::Results;
 use super::tables::heading;
-use crate::experiment::file::FigureKind;
+use crate::experiment::file::{FigureKind, FrontAxes};
 use crate::experiment::published::published;
 use crate::report::{
-    Axis, Bars, Curve, Curves, Estimate, Figure, Group, Mark, Plot, Point, Scatter, Unit,
+    Axis, Bars, Curve, Curves, Estimate, Figure, Front, Group, Mark, Plot, Point, Scatter, Unit,
 };
 use crate::terms::{ClassId, Direction};
 
@@ -18,6 +19,7 @@ pub(super) fn figures(results: &[Results]) -> Vec<Figure> {
             FigureKind::Scale => scale(results),
             FigureKind::PerClass => per_class(results).into_iter().collect(),
             FigureKind::Sweep => sweep(results),
+            FigureKind::Front(axes) => vec![front(results, axes)],
         })
         .collect()
 }
@@ -140,28 +142,32 @@ fn per_class(results: &[Results]) -> Option<Figure> {
     })
 }
 
-/// Accuracies and scores against the first swept key.
+/// Accuracies and scores against the first swept key; each combination of the other keys is a curve.
 fn sweep(results: &[Results]) -> Vec<Figure> {
     let Some((key, _)) = results[0].cell.axes.first() else { return Vec::new() };
     let report = &results[0].cell.experiment.report;
     let x = Axis::plain(key.clone());
-    let at = |results: &Results| results.cell.axes[0].1.as_f64();
-    let mut curves = Vec::new();
-    for classifier in &report.rows {
-        for mix in &report.columns {
-            let points: Vec<Point> = results
-                .iter()
-                .filter_map(|r| Some(Point { x: at(r)?, y: r.plotted(classifier, mix)? }))
-                .collect();
-            if points.len() > 1 {
-                curves.push(Curve {
-                    name: format!("{classifier}, {mix}"),
-                    points,
-                    published: false,
-                });
-            }
-        }
-    }
+    let groups = along_first_axis(results);
+    let curve = |name: &str, (rest, group): &(String, Vec<&Results>), of: &Quantified<'_>| {
+        let point = |it: &&Results| {
+            let y = Estimate { protocol: None, ..of(it)? };
+            Some(Point { x: it.cell.axes[0].1.as_f64()?, y })
+        };
+        let name = [name, rest].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let points: Vec<Point> = group.iter().filter_map(point).collect();
+        Curve { name: name.join(", "), points, published: false }
+    };
+    let several = |curve: &Curve| curve.points.len() > 1;
+    let accuracies =
+        report.rows.iter().flat_map(|row| report.columns.iter().map(move |c| (row, c)));
+    let curves = accuracies
+        .flat_map(|(row, mix)| {
+            let name = format!("{row}, {mix}");
+            let of = |it: &Results| it.plotted(row, mix);
+            groups.iter().map(|group| curve(&name, group, &of)).collect::<Vec<_>>()
+        })
+        .filter(several)
+        .collect();
     let mut figures = vec![Figure {
         name: "sweep-accuracy".to_owned(),
         title: format!("Accuracy against {key}"),
@@ -169,19 +175,56 @@ fn sweep(results: &[Results]) -> Vec<Figure> {
         plot: Plot::Curves(Curves { x: x.clone(), y: accuracy_axis(), curves }),
     }];
     for (name, direction, ..) in &results[0].scores {
-        let points: Vec<Point> =
-            results.iter().filter_map(|r| Some(Point { x: at(r)?, y: r.score(name)? })).collect();
+        let of = |it: &Results| it.score(name);
+        let one = if groups.len() > 1 { "" } else { name };
+        let curves = groups.iter().map(|group| curve(one, group, &of)).filter(several).collect();
         let y = Axis { label: name.clone(), unit: Unit::Plain, direction: Some(*direction) };
         figures.push(Figure {
             name: format!("sweep-{name}"),
             title: format!("{name} against {key}"),
-            caption: "Synthetic pictures against real training pictures.".to_owned(),
-            plot: Plot::Curves(Curves {
-                x: x.clone(),
-                y,
-                curves: vec![Curve { name: name.clone(), points, published: false }],
-            }),
+            caption: "Synthetic pictures against real ones.".to_owned(),
+            plot: Plot::Curves(Curves { x: x.clone(), y, curves }),
         });
     }
     figures
+}
+
+/// A value of a combination.
+type Quantified<'a> = dyn Fn(&Results) -> Option<Estimate> + 'a;
+
+/// Returns the combinations that differ in the first swept key only, by what the others are.
+fn along_first_axis(results: &[Results]) -> Vec<(String, Vec<&Results>)> {
+    let mut groups: Vec<(String, Vec<&Results>)> = Vec::new();
+    for one in results {
+        let name = combination(&one.cell.axes[1..]);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, group)) => group.push(one),
+            None => groups.push((name, vec![one])),
+        }
+    }
+    groups
+}
+
+/// One value of every combination against another.
+fn front(results: &[Results], axes: &FrontAxes) -> Figure {
+    let report = &results[0].cell.experiment.report;
+    let classifier = report.rows.first().map_or("", String::as_str);
+    let mix = synthetic_only(results);
+    let [x, y] = [&axes.x, &axes.y].map(|name| Quantity::read(name));
+    let mark = |it: &Results| {
+        let [x, y] = [&x, &y].map(|quantity| quantity.of(it, classifier, mix));
+        Some(Mark { label: combination(&it.cell.axes), x: x?, y: y? })
+    };
+    Figure {
+        name: format!("front-{}-{}", axes.x, axes.y).replace(':', "-"),
+        title: format!("{} against {}", axes.y, axes.x),
+        caption: "Each mark is a combination of swept values; the line joins those that no other \
+                  beats in both."
+            .to_owned(),
+        plot: Plot::Front(Front {
+            x: x.axis(&axes.x, results),
+            y: y.axis(&axes.y, results),
+            marks: results.iter().filter_map(mark).collect(),
+        }),
+    }
 }

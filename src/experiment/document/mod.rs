@@ -1,8 +1,9 @@
 //! From results to a report.
 //!
-//! Parts: `results` reads what the stages left, `tables`, `figures` and `sheets` say what is shown
-//! of it, `provenance` says how it came about.
+//! Parts: `results` reads what the stages left, `tables`, `declared` (tables that the file declares),
+//! `figures` and `sheets` say what is shown of it, `provenance` says how it came about.
 
+pub(super) mod declared;
 mod figures;
 mod provenance;
 mod results;
@@ -38,9 +39,12 @@ pub fn document(
     let mut notes = first.report.notes.clone();
     notes.extend(results.iter().flat_map(|results| results.refused.iter().cloned()));
     notes.extend(tables::protocol_notes(first));
-    if let Ok(table) = published(&first.report.published) {
-        notes.push(format!("Published values: {}.", table.source()));
-        notes.extend(table.notes().iter().cloned());
+    let declared = first.report.table.values().map(|table| &table.published);
+    for name in std::iter::once(&first.report.published).chain(declared) {
+        if let Ok(table) = published(name) {
+            notes.push(format!("Published values: {}.", table.source()));
+            notes.extend(table.notes().iter().cloned());
+        }
     }
     notes.dedup();
     Ok(Document {

@@ -53,8 +53,14 @@ impl Results {
             scores: Vec::new(),
             refused: Vec::new(),
         };
-        for id in nodes.measures.values() {
-            results.add(Measurement::read(&entry(built, *id, store)?)?);
+        for ((_, reference), id) in &nodes.measures {
+            let mut measurement = Measurement::read(&entry(built, *id, store)?)?;
+            if let Some(reference) = reference {
+                for score in &mut measurement.scores {
+                    score.name = format!("{}-{}", score.name, reference.name());
+                }
+            }
+            results.add(measurement);
         }
         Ok(results)
     }
@@ -75,8 +81,7 @@ impl Results {
     }
 
     /// Returns the accuracy by seed of a classifier on a mix; empty if it was not tested.
-    pub(super) fn by_seed(&self, classifier: &str, mix: &str) -> BTreeMap<u64, f64> {
-        let value = self.cell.experiment.report.value;
+    fn by_seed(&self, classifier: &str, mix: &str, value: Value) -> BTreeMap<u64, f64> {
         self.tests
             .iter()
             .filter(|(which, _)| which.classifier == classifier && which.mix == mix)
@@ -86,9 +91,19 @@ impl Results {
 
     /// Returns the mean accuracy of a classifier on a mix over seeds.
     pub(super) fn accuracy(&self, classifier: &str, mix: &str) -> Option<Estimate> {
-        let by_seed = self.by_seed(classifier, mix);
+        self.accuracy_as(classifier, mix, self.cell.experiment.report.value)
+    }
+
+    /// Returns the mean top-1 or top-5 accuracy of a classifier on a mix over seeds.
+    pub(super) fn accuracy_as(
+        &self,
+        classifier: &str,
+        mix: &str,
+        value: Value,
+    ) -> Option<Estimate> {
+        let by_seed = self.by_seed(classifier, mix, value);
         let values: Vec<f64> = by_seed.into_values().collect();
-        let protocol = self.protocol(classifier, mix)?;
+        let protocol = self.protocol(classifier, mix, value)?;
         Some(shown(stats::Estimate::of(&values)?, protocol))
     }
 
@@ -100,9 +115,11 @@ impl Results {
 
     /// Returns the difference of two mixes, paired by seed.
     pub(super) fn difference(&self, classifier: &str, mix: &str) -> Option<Estimate> {
-        let baseline = &self.cell.experiment.report.baseline;
-        let (ours, theirs) = (self.by_seed(classifier, mix), self.by_seed(classifier, baseline));
-        let Protocol(text) = self.protocol(classifier, mix)?;
+        let report = &self.cell.experiment.report;
+        let (baseline, value) = (&report.baseline, report.value);
+        let by_seed = |mix: &str| self.by_seed(classifier, mix, value);
+        let (ours, theirs) = (by_seed(mix), by_seed(baseline));
+        let Protocol(text) = self.protocol(classifier, mix, value)?;
         let protocol = Protocol(format!("{text} - {baseline}, paired by seed"));
         Some(shown(paired(&ours, &theirs)?, protocol))
     }
@@ -125,7 +142,7 @@ impl Results {
     }
 
     /// Returns how the accuracy of a classifier on a mix was measured.
-    fn protocol(&self, classifier: &str, mix: &str) -> Option<Protocol> {
+    fn protocol(&self, classifier: &str, mix: &str, value: Value) -> Option<Protocol> {
         let experiment = &self.cell.experiment;
         let (_, test) =
             self.tests.iter().find(|(w, _)| w.classifier == classifier && w.mix == mix)?;
@@ -135,7 +152,7 @@ impl Results {
             (true, true) => "nas",
             _ => "accuracy",
         };
-        let value = match experiment.report.value {
+        let value = match value {
             Value::Top1 => "top1",
             Value::Top5 => "top5",
         };

@@ -1,5 +1,6 @@
 //! What the tables and the summary show.
 
+use super::declared::declared;
 use super::results::Results;
 use crate::experiment::file::{Budget, Experiment};
 use crate::experiment::published::{PublishedTable, published};
@@ -8,7 +9,7 @@ use crate::report::{Cell, Column, Estimate, Published, Row, Table, Unit};
 use crate::terms::Direction;
 
 /// What every interval of a report is.
-const INTERVAL: &str = "95 % Student t interval over seeds";
+pub(super) const INTERVAL: &str = "95 % Student t interval over seeds";
 
 /// Returns what a mix is called in a heading: its name, and the standard name of its accuracy.
 pub(super) fn heading(name: &str, mix: &Mix) -> String {
@@ -24,11 +25,12 @@ pub(super) fn tables(results: &[Results]) -> Vec<Table> {
     if results.iter().any(|results| !results.scores.is_empty()) {
         tables.push(scores(results));
     }
+    tables.extend(declared(results));
     tables
 }
 
 /// Returns the values of the swept keys as labels.
-fn axis_labels(results: &Results) -> Vec<String> {
+pub(super) fn axis_labels(results: &Results) -> Vec<String> {
     results.cell.axes.iter().map(|(_, value)| spoken(value)).collect()
 }
 
@@ -48,7 +50,7 @@ pub(super) fn spoken(value: &serde_json::Value) -> String {
     }
 }
 
-fn axis_names(results: &Results) -> Vec<String> {
+pub(super) fn axis_names(results: &Results) -> Vec<String> {
     let last = |key: &String| key.rsplit('.').next().unwrap_or(key).to_owned();
     results.cell.axes.iter().map(|(key, _)| last(key)).collect()
 }

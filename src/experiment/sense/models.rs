@@ -5,11 +5,11 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::Found;
+use crate::experiment::build::input;
 use crate::experiment::file::Experiment;
 use crate::experiment::models::{self, Model};
 use crate::lab::generators::{Choice, Judge, Start};
 use crate::lab::metrics::extractors::{Encoder, Network};
-use crate::nets::classifier::Input;
 use crate::nets::weights::read_weights;
 use crate::terms::{Files, Problem};
 
@@ -123,7 +123,11 @@ impl Found<'_> {
             self.tell(place, found, "one that it has");
             return;
         };
-        let input = Input { channels: model.data.channels.count(), pixels: model.part.size };
+        if !spec.start.is_empty() {
+            let found = format!("classifier `{name}`, which starts from `{}`", spec.start);
+            self.tell(place, found, "one with fresh weights");
+        }
+        let input = input(&model.seen(), spec);
         for problem in net.check(input) {
             let found = format!("classifier `{name}` at {} px: {}", input.pixels, problem.found);
             self.tell(place, found, problem.expected);
@@ -143,8 +147,7 @@ impl Found<'_> {
         if let Some(found) = wrong {
             let source = format!("{place}.path");
             let problem = Problem::new(source, found, "the weights of the Inception of FID");
-            let hint = format!("one of {}", network.files().join(", "));
-            self.below("", problem.hint(hint));
+            self.below("", problem.hint("`ersatz weights ls` says where they are"));
         }
     }
 }

@@ -126,6 +126,12 @@ impl Metric {
         self.entry().scores
     }
 
+    /// Returns whether it is a distance of two sets, which means something to any real set: the
+    /// other metrics speak of the training pictures, or of none.
+    pub fn is_distance(self) -> bool {
+        matches!(self, Self::Fid | Self::Kid | Self::FidInfinity)
+    }
+
     /// Returns how many pictures it needs at least on each side.
     pub fn least_pictures(self) -> usize {
         self.entry().least_pictures

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{INPUT, digits, pixel, resnet, run_in_pieces, store};
+use super::{INPUT, SIGHT, digits, pixel, resnet, run_in_pieces, store};
 use crate::engine::{
     Context, Events, Executor as _, Graph, Inputs, Local, NodeId, StopFlag, Store, Summary, Work,
 };
@@ -14,7 +14,6 @@ use crate::lab::data::Subset;
 use crate::lab::generators::{
     Choice, ClassTable, Enlarging, PixelTraining, Start, StartFile, StartPretraining,
 };
-use crate::lab::images::Normalisation;
 use crate::lab::training::Recipe;
 use crate::nets::weights::read_safetensors;
 use crate::stages::*;
@@ -216,7 +215,7 @@ fn the_weights_with_the_nearest_pictures_are_kept() {
             channels: digits().channels,
             size: 8,
             enlarging,
-            by: JudgeNet::Classifier(resnet(), Normalisation::default()),
+            by: JudgeNet::Classifier(resnet(), INPUT, SIGHT),
             machine: machine.clone(),
         };
         let inputs = [own, &[("generator", trained), ("classifier", judge)]].concat();

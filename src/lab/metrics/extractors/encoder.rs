@@ -59,15 +59,17 @@ pub enum WrongWeights {
 pub struct Encoder {
     network: Network,
     preprocessing: Preprocessing,
-    weights_hash: String,
+    /// What the protocol says of the weights.
+    weights_in_protocol: String,
     net: Net,
     device: Device,
     batch: usize,
 }
 
 impl Encoder {
-    /// Gives a network its weights. Of `weights_hash`, which is the hash of the file in hexadecimal
-    /// digits, the first eight are part of the protocol.
+    /// Gives a network its weights. Of `weights_hash`, which is the SHA-256 of the file in
+    /// hexadecimal digits, the first eight are part of the protocol, which also says if they are
+    /// those of no published file.
     ///
     /// # Errors
     /// If the weights are not those of the network: every tensor must be there by name and shape,
@@ -86,8 +88,17 @@ impl Encoder {
             let (network, tensor) = (network.name(), tensor.clone());
             return Err(WrongWeights::NotFinite { network, tensor });
         }
-        let weights_hash = weights_hash.chars().take(8).collect();
-        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone(), batch: BATCH })
+        let mark = if network.is_published(weights_hash) { "" } else { ",weights=unpublished" };
+        let weights_in_protocol =
+            format!("{}{mark}", weights_hash.get(..8).unwrap_or(weights_hash));
+        Ok(Self {
+            network,
+            preprocessing,
+            weights_in_protocol,
+            net,
+            device: device.clone(),
+            batch: BATCH,
+        })
     }
 
     /// The same with smaller batches, which tests with few pictures fill sooner.
@@ -107,7 +118,8 @@ impl Encoder {
 impl Extractor for Encoder {
     fn describe(&self) -> String {
         let (network, layer) = (self.network.name(), self.network.layer());
-        format!("{network}.{layer}@{},{}", self.weights_hash, self.preprocessing.describe())
+        let weights = &self.weights_in_protocol;
+        format!("{network}.{layer}@{weights},{}", self.preprocessing.describe())
     }
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {

@@ -138,11 +138,16 @@ fn weights_that_are_not_the_networks_say_why() {
         Encoder::new(network, network.preprocessing(), file, "", &device).unwrap_err().to_string()
     };
     let whole = inception_file();
-    assert!(
-        Encoder::new(Network::InceptionD64, CLEAN_299, &whole, "6726825d0af5f729", &Device::flex())
-            .is_ok_and(|it| it.describe()
-                == "inception-d64.pool1@6726825d,pil-bicubic-f32-299,(x-128)/128")
-    );
+    for (hash, said) in [
+        ("6726825d0af5f729", "6726825d"),
+        ("6726825d00000000", "6726825d,weights=unpublished"),
+        ("0af5f729cebd5821", "0af5f729,weights=unpublished"),
+    ] {
+        let device = Device::flex();
+        let encoder = Encoder::new(Network::InceptionD64, CLEAN_299, &whole, hash, &device);
+        let want = format!("inception-d64.pool1@{said},pil-bicubic-f32-299,(x-128)/128");
+        assert_eq!(encoder.unwrap().describe(), want);
+    }
 
     let mut torchvision = whole.clone();
     let fc = torchvision.get_mut("fc.weight").unwrap();
