@@ -21,10 +21,13 @@ check:
 
 # Makes the committed reports of the `tiny` profile again.
 report:
-    cargo run --release -- run quickstart --profile tiny
-    cargo run --release -- run table3 --profile tiny
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for name in quickstart known-truth table1 table2 table3 table4 figure3 figure4 figure5 figure6 cascade; do
+        cargo run --release -- run "$name" --profile tiny
+    done
 
-# Needs Python and a package registry. Pillow 13 scales in another order: `just golden images/resize "pillow<13"`.
+# Pillow 13 scales in another order: `just golden images/resize "pillow<13"`. Needs Python and a package registry.
 # Makes golden numbers again with the reference implementations: `just golden metrics`.
 golden ROOM PILLOW="pillow":
     #!/usr/bin/env bash
@@ -32,7 +35,7 @@ golden ROOM PILLOW="pillow":
     venv="$PWD/target/golden-venv"
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet numpy scipy scikit-learn torch torchvision torchmetrics torch-fidelity \
-        timm diffusers prdc safetensors pyarrow webdataset "{{PILLOW}}"
+        timm diffusers transformers pytorch-fid clean-fid prdc safetensors pyarrow webdataset "{{PILLOW}}"
     find "tests/golden/{{ROOM}}" -name make.py | sort | while read -r script; do
         echo "$script"
         (cd "$(dirname "$script")" && "$venv/bin/python" make.py)

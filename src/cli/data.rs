@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::download::{DownloadError, Downloader, Remote};
+use super::download::{Check, DownloadError, Downloader, Remote};
 use super::setting::{Setting, data_folder};
 use super::{Stop, say};
 use crate::engine::DiskFiles;
@@ -145,7 +145,7 @@ fn download(wanted: &[&Absent]) -> Result<(), DownloadError> {
     let downloader = Downloader::of_environment();
     wanted.iter().try_for_each(|absent| {
         let check = |path: &Path| absent.check(path, &DiskFiles);
-        let check: &dyn Fn(&Path) -> Result<(), String> = &check;
+        let check: Check<'_> = &check;
         let check = absent.has_sum().then_some(check);
         let (address, to) = (absent.address.as_str(), absent.path.as_path());
         downloader.get(&Remote { address, to, bytes: None, check })

@@ -28,7 +28,7 @@ pub fn sources() -> String {
     for (kind, reads) in READS {
         let _ = writeln!(page, "  {kind:14}  {reads}");
     }
-    page += "\ndata sets: `ersatz data fetch NAME` downloads what is missing and checks what is there\n";
+    page += "\ndata sets: `ersatz data fetch NAME` downloads what is missing and checks it\n";
     for official in OFFICIAL {
         let _ = writeln!(page, "  {:14}  {}", official.name, official.what);
         let _ = writeln!(page, "  {:14}  {}", "", official.address);

@@ -60,6 +60,9 @@ pub(super) enum DownloadError {
     Disk(#[from] DiskError),
 }
 
+/// Says why a file is not the one that was asked for.
+pub(super) type Check<'a> = &'a dyn Fn(&Path) -> Result<(), String>;
+
 /// What is to be downloaded.
 pub(super) struct Remote<'a> {
     /// Where it lies.
@@ -68,9 +71,9 @@ pub(super) struct Remote<'a> {
     pub(super) to: &'a Path,
     /// Its size in bytes, where it is known.
     pub(super) bytes: Option<u64>,
-    /// Says why a file is not it. Without a check nobody would see that a file changed between two
-    /// calls, so nothing is resumed.
-    pub(super) check: Option<&'a dyn Fn(&Path) -> Result<(), String>>,
+    /// Without a check nobody would see that a file changed between two calls, so nothing is
+    /// resumed.
+    pub(super) check: Option<Check<'a>>,
 }
 
 /// Downloads files.

@@ -94,8 +94,8 @@ pub trait Disk: Send + Sync {
     /// Writes and syncs a file in place. A crash may leave a part of it: use [`Disk::write`].
     fn write_draft(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
 
-    /// Adds to the end of a file, which is created if it is absent. A crash may leave a part of what
-    /// was added: who appends must know in the end whether the whole is whole.
+    /// Adds to the end of a file, which is created if it is absent. A crash may leave a part of
+    /// what was added: who appends must know in the end whether all of it is there.
     fn append(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
 
     /// Returns the whole content of a file.

@@ -207,9 +207,9 @@ pub(super) fn load_sparse(
 }
 
 /// Finds what can be known without decoding a picture: missing folders and files, files of another
-/// format or size, empty classes (of Parquet files, only [`load`] finds them: their labels lie among
-/// the pictures), missing columns and class names, names that stand for two classes, classes that
-/// differ between the parts, unknown classes of the subset.
+/// format or size, empty classes (of Parquet files, only [`load`] finds them: their labels lie
+/// among the pictures), missing columns and class names, names that stand for two classes, classes
+/// that differ between the parts, unknown classes of the subset.
 pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
     of!(source, reader => reader::check(reader, subset, files))
 }
@@ -394,8 +394,8 @@ mod tests {
         assert_eq!(told(&[0, 0, 1, 1], &[1], ""), "");
         assert_eq!(
             told(&[0, 0, 3, 3], &[0], ""),
-            "idx.train: no training picture of class `1`, `2`, expected at least one of each class\n\
-             hint: `subset.classes` keeps the classes that have pictures"
+            "idx.train: no training picture of class `1`, `2`, expected at least one of each \
+             class\nhint: `subset.classes` keeps the classes that have pictures"
         );
         assert_eq!(told(&[0, 0, 3, 3], &[0], "classes = [\"0\", \"3\"]"), "");
         assert_eq!(

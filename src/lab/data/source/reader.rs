@@ -144,8 +144,8 @@ pub(super) fn check<R: Reader>(reader: &R, subset: &Subset, files: &dyn Files) -
     problems
 }
 
-/// Lists training, validation and test data as they will be read: of the kept classes, divided, with
-/// a training picture of each and a test picture.
+/// Lists training, validation and test data as they will be read: of the kept classes, divided,
+/// with a training picture of each and a test picture.
 pub(super) fn settled<R: Reader>(
     reader: &R,
     subset: &Subset,
