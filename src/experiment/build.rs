@@ -3,9 +3,11 @@
 mod generators;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::file::{Budget, Draws, Experiment, Reference};
+use super::models;
 use super::resolve::{Cell, Resolved};
 use crate::engine::{DiskFiles, Graph, NodeId};
 use crate::lab::classifiers::Mix;
@@ -16,7 +18,7 @@ use crate::stages::{
     ClassifierSpec, ClassifierStage, Data, DatasetStage, EvaluateStage, Machine, MeasureStage, On,
     START,
 };
-use crate::terms::{Key, Problems};
+use crate::terms::{Files as _, Key, Problem, Problems};
 
 /// The nodes of one combination of swept values.
 #[derive(Clone, Debug)]
@@ -88,19 +90,45 @@ pub fn build(resolved: &Resolved, machine: &Arc<Machine>) -> Result<Built, Probl
     let mut graph = Graph::default();
     let mut cells = Vec::new();
     for cell in &resolved.cells {
-        let data = &cell.experiment.data;
-        let fingerprint = fingerprint(&data.source, &data.subset, &DiskFiles)?;
         let experiment = &cell.experiment;
-        let nodes = Builder { experiment, fingerprint, machine, graph: &mut graph }.build();
+        let contents = Contents::of(experiment)?;
+        let nodes = Builder { experiment, contents, machine, graph: &mut graph }.build();
         cells.push((cell.clone(), nodes));
     }
     Ok(Built { graph, cells })
 }
 
+/// What files hold that enter the graph from outside.
+struct Contents {
+    /// Real pictures: those of the experiment, and of pretrainings by name.
+    data: BTreeMap<Option<String>, Key>,
+    /// Weights by path.
+    weights: BTreeMap<String, Key>,
+}
+
+impl Contents {
+    fn of(experiment: &Experiment) -> Result<Self, Problems> {
+        let (mut data, mut weights) = (BTreeMap::new(), BTreeMap::new());
+        let real = |data: &Data| fingerprint(&data.source, &data.subset, &DiskFiles);
+        data.insert(None, real(&experiment.data)?);
+        for model in models::all(experiment) {
+            if let Some(name) = model.of {
+                data.insert(Some(name.to_owned()), real(model.data)?);
+            }
+            for path in model.files() {
+                let bytes = DiskFiles.read(Path::new(path)).map_err(|error| {
+                    Problem::new(path, error.to_string(), "a file that can be read")
+                })?;
+                weights.insert(path.to_owned(), Key::of_bytes(&bytes));
+            }
+        }
+        Ok(Self { data, weights })
+    }
+}
+
 struct Builder<'a> {
     experiment: &'a Experiment,
-    /// That of the real pictures.
-    fingerprint: Key,
+    contents: Contents,
     machine: &'a Arc<Machine>,
     graph: &'a mut Graph,
 }
@@ -109,7 +137,7 @@ impl Builder<'_> {
     fn build(mut self) -> Nodes {
         let experiment = self.experiment;
         let mut nodes = Nodes {
-            data: self.real(experiment.data.size),
+            data: self.real(None, experiment.data.size),
             samples: BTreeMap::new(),
             classifiers: BTreeMap::new(),
             tests: BTreeMap::new(),
@@ -137,10 +165,15 @@ impl Builder<'_> {
         nodes
     }
 
-    /// Adds the real pictures at a size.
-    fn real(&mut self, size: usize) -> NodeId {
-        let data = Data { size, ..self.experiment.data.clone() };
-        self.graph.add(Arc::new(DatasetStage::new(data, self.fingerprint)), &[])
+    /// Adds the real pictures at a size; those of a pretraining, if one is named.
+    fn real(&mut self, of: Option<&str>, size: usize) -> NodeId {
+        let data = match of {
+            None => &self.experiment.data,
+            Some(name) => &self.experiment.pretraining[name].data,
+        };
+        let data = Data { size, ..data.clone() };
+        let fingerprint = self.contents.data[&of.map(str::to_owned)];
+        self.graph.add(Arc::new(DatasetStage::new(data, fingerprint)), &[])
     }
 
     fn draw(&self, seed: u64) -> u64 {

@@ -29,6 +29,10 @@ pub struct Experiment {
     pub data: Data,
     /// Where the synthetic pictures come from.
     pub generator: Generator,
+    /// Generators trained on other pictures, by name, from whose weights the generator may start
+    /// (`training.start.pretraining`). One that nothing starts from is not trained.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub pretraining: IndexMap<String, Pretraining>,
     /// Whether every seed has synthetic pictures of its own.
     pub draws: Draws,
     /// The training sets, by name, in the order of the report.
@@ -56,6 +60,7 @@ impl Default for Experiment {
             seeds: vec![0, 1, 2],
             data: Data::default(),
             generator: Generator::default(),
+            pretraining: IndexMap::new(),
             draws: Draws::default(),
             mix: IndexMap::new(),
             budget: Budget::default(),
@@ -66,6 +71,16 @@ impl Default for Experiment {
             profile: IndexMap::new(),
         }
     }
+}
+
+/// A generator trained on other pictures than those of the experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Pretraining {
+    /// The pictures it learns from.
+    pub data: Data,
+    /// The generator; how it draws does not matter.
+    pub generator: Generator,
 }
 
 /// Whether every seed has synthetic pictures of its own.

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`find`] gets the text; `node` is the text with places, `schema` says what may
 //! stand where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is
-//! what it means, `sense` tells what the schema cannot; [`resolve`] goes through them all and gives
+//! what it means, `models` are what it trains, `sense` tells what the schema cannot; [`resolve`] goes through them all and gives
 //! one [`Cell`] per combination of swept values. [`build`] makes the graph, [`published`] knows the
 //! papers' numbers, and [`document`] puts the results into a report. Beside them,
 //! [`inspect_source`] looks at data as they are, and [`fetch`] at the files of well-known ones.
@@ -14,6 +14,7 @@ mod check;
 mod document;
 mod file;
 mod inspection;
+mod models;
 mod node;
 mod overlay;
 mod published;
@@ -26,8 +27,8 @@ pub use build::{Built, Nodes, Trained, build};
 pub use catalogue::find;
 pub use document::{Circumstances, document};
 pub use file::{
-    Budget, Declared, Draws, Experiment, FigureKind, FrontAxes, Metrics, Reference, Report,
-    RowsAre, Value,
+    Budget, Declared, Draws, Experiment, FigureKind, FrontAxes, Metrics, Pretraining, Reference,
+    Report, RowsAre, Value,
 };
 pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, inspect_source};
 pub use published::{PublishedTable, PublishedValue, published};

@@ -1,6 +1,8 @@
 //! Does an experiment make sense? Everything that the schema cannot tell and that needs no work:
 //! names that refer to nothing, nets that do not fit the pictures, data that are not there.
 
+mod models;
+
 use std::collections::BTreeSet;
 
 use super::build::input;
@@ -13,7 +15,7 @@ use crate::lab::data;
 use crate::lab::data::{Shapes, Source};
 use crate::lab::generators::{Cascade, Defect, Generator, Planted};
 use crate::lab::images::Channels;
-use crate::stages::{ClassifierSpec, Net};
+use crate::stages::{ClassifierSpec, Data, Net};
 use crate::terms::{Files, Problem, nearest};
 
 /// Returns what does not make sense, each at its place in the file. What depends on one of the
@@ -31,6 +33,9 @@ pub(super) fn check(
     }
     if known(&["generator"]) {
         found.generator(experiment);
+    }
+    if known(&["data", "generator", "pretraining", "classifier", "metrics", "report"]) {
+        found.models(experiment, files);
     }
     if known(&["data", "classifier", "report", "metrics"]) {
         found.classifiers(experiment);
@@ -88,18 +93,23 @@ impl Found<'_> {
     }
 
     fn data(&mut self, experiment: &Experiment, files: &dyn Files) {
-        let data = &experiment.data;
+        self.data_at("data", &experiment.data, files);
+    }
+
+    /// Looks at a declaration of real pictures.
+    fn data_at(&mut self, place: &str, data: &Data, files: &dyn Files) {
         for problem in data::check(&data.source, &data.subset, files).0 {
-            let prefix = if problem.source.starts_with("subset") { "data" } else { "data.source" };
+            let subset = problem.source.starts_with("subset");
+            let prefix = if subset { place.to_owned() } else { format!("{place}.source") };
             let first = problem.source.split('.').next().unwrap_or_default();
             if ["subset", data.source.kind()].contains(&first) {
-                self.below(prefix, problem);
+                self.below(&prefix, problem);
             } else {
                 self.problems.push(problem); // A file of the data itself.
             }
         }
         if matches!(data.source, Source::Shapes(_)) {
-            self.side_of_shapes("data.size", data.size);
+            self.side_of_shapes(&format!("{place}.size"), data.size);
         }
     }
 

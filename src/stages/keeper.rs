@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use crate::engine::{Bench, Context, Failure, Stopwatch};
 use crate::lab::training::{Keeper, Outcome, Recipe, Task, Trained, fit};
-use crate::nets::weights::{state_of, write_safetensors};
+use crate::nets::weights::{State, state_of, write_safetensors};
 
 /// The last whole checkpoint; gone when the training is done.
 const CHECKPOINT: &str = "checkpoint.bin";
@@ -21,8 +21,15 @@ pub(super) const LOG: &str = "log.json";
 /// Seconds between two checkpoints. Never decides a result.
 const CHECKPOINT_SECONDS: f64 = 15.0;
 
+/// Returns the file of the weights after a step, if they are kept.
+pub(super) fn weights_after(step: usize) -> String {
+    format!("weights-{step:07}.safetensors")
+}
+
 struct BenchKeeper<'a> {
     bench: &'a Bench,
+    /// Steps after which weights are kept.
+    kept: &'a [usize],
     context: &'a Context,
     watch: Stopwatch,
     saved_at: Cell<f64>,
@@ -46,6 +53,14 @@ impl Keeper for BenchKeeper<'_> {
         self.context.stopping()
     }
 
+    fn look(&self, step: usize, weights: &dyn Fn() -> State) -> io::Result<()> {
+        if !self.kept.contains(&step) {
+            return Ok(());
+        }
+        let bytes = write_safetensors(&weights());
+        self.bench.put(&weights_after(step), &bytes).map_err(io::Error::other)
+    }
+
     fn checkpoint_due(&self, _step: usize) -> bool {
         self.watch.seconds() - self.saved_at.get() > CHECKPOINT_SECONDS
     }
@@ -59,9 +74,20 @@ pub(super) fn train<T: Task>(
     device: &Device,
     at: (&Bench, &Context),
 ) -> Result<Trained<T::Model>, Failure> {
+    train_keeping(&[], task, model, (recipe, device), at)
+}
+
+/// The same, and leaves the weights after some steps as well.
+pub(super) fn train_keeping<T: Task>(
+    kept: &[usize],
+    task: &T,
+    model: T::Model,
+    (recipe, device): (&Recipe, &Device),
+    at: (&Bench, &Context),
+) -> Result<Trained<T::Model>, Failure> {
     let (bench, context) = at;
-    let keeper =
-        BenchKeeper { bench, context, watch: Stopwatch::start(), saved_at: Cell::new(0.0) };
+    let (watch, saved_at) = (Stopwatch::start(), Cell::new(0.0));
+    let keeper = BenchKeeper { bench, kept, context, watch, saved_at };
     let trained = fit(task, model, recipe, &keeper, device).map_err(failure)?;
     bench.put(WEIGHTS, &write_safetensors(&state_of(&trained.model)))?;
     bench.put(LOG, &super::json(&trained.log))?;

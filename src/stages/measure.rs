@@ -82,13 +82,8 @@ impl Stage for MeasureStage {
         let (reference, val) = (real(inputs, self.reference)?, real(inputs, "val")?);
         let drawn = synthetic(inputs)?
             .ok_or_else(|| Failure::other("there is no synthetic picture to measure"))?;
-        let entry = inputs.entry(classifier::INPUT);
         let at = (self.input, reference.classes.len(), self.machine.as_ref());
-        let extractor = TrainedExtractor {
-            net: classifier::trained(entry, &self.net, at)?,
-            name: format!("{}.penultimate@{}", self.net.describe(), &entry.key().short()[..8]),
-            sight: self.sight,
-        };
+        let extractor = TrainedExtractor::read(inputs, &self.net, self.sight, at)?;
         let described = extractor.describe();
         let taps = |data: &Dataset| extractor.taps(&pictures(data));
         if reference.is_empty() {
@@ -129,10 +124,24 @@ fn pictures(data: &Dataset) -> Vec<&Picture> {
 }
 
 /// The penultimate layer of a classifier of this experiment.
-struct TrainedExtractor {
+pub(super) struct TrainedExtractor {
     net: Classifier,
     name: String,
     sight: Sight,
+}
+
+impl TrainedExtractor {
+    /// Reads the classifier among the inputs.
+    pub(super) fn read(
+        inputs: &Inputs,
+        net: &ClassifierNet,
+        sight: Sight,
+        at: (Input, usize, &Machine),
+    ) -> Result<Self, Failure> {
+        let entry = inputs.entry(classifier::INPUT);
+        let name = format!("{}.penultimate@{}", net.describe(), &entry.key().short()[..8]);
+        Ok(Self { net: classifier::trained(entry, net, at)?, name, sight })
+    }
 }
 
 impl Extractor for TrainedExtractor {

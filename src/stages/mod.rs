@@ -1,13 +1,15 @@
 //! Where science meets machinery: one file is one stage, its spec, its inputs and its run.
 //!
 //! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
-//! [`GeneratorStage`] learns from them, [`SampleStage`] draws synthetic ones ([`PlantedStage`]
+//! [`GeneratorStage`] learns from them, [`ChoiceStage`] keeps the best of its weights,
+//! [`SampleStage`] draws synthetic ones ([`PlantedStage`]
 //! draws them without a generator), [`UpscaleStage`] makes small ones larger, [`ResizeStage`] only
 //! scales them, [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests
 //! it, [`MeasureStage`] measures the synthetic pictures.
 //! A stage holds no formula and reads no TOML. What a stage leaves is in files that their owners
 //! name as constants.
 
+mod choice;
 mod classifier;
 mod dataset;
 mod evaluate;
@@ -23,6 +25,7 @@ mod shards;
 mod tests;
 mod upscale;
 
+pub use choice::{Candidate, ChoiceStage, Chosen, JudgeNet};
 pub use classifier::{ClassifierSpec, ClassifierStage, Net, START};
 pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
 pub use evaluate::{EvaluateStage, Evaluation, On};

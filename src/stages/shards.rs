@@ -26,7 +26,7 @@ pub(super) fn input(copy: usize) -> String {
 const SUMMARY: &str = "summary.json";
 
 /// Pictures per shard: what a kill may cost.
-const SHARD: usize = 250;
+pub(super) const SHARD: usize = 250;
 
 /// Numbers about a set of synthetic pictures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,8 @@ pub(super) struct Item {
 }
 
 impl Set {
-    fn items(&self, train: &Dataset) -> Vec<Item> {
+    /// Returns the pictures of the set, round by round over the classes.
+    pub(super) fn items(&self, train: &Dataset) -> Vec<Item> {
         let counts = train.class_counts();
         let root = self.root.index(self.draw);
         let most = counts.iter().copied().max().unwrap_or(0);

@@ -90,7 +90,7 @@ impl Stage for UpscaleStage {
         let train = real(inputs, "train")?;
         let smaller = match inputs.get(&shards::input(0)) {
             Some(drawn) => Smaller::Drawn(drawn),
-            None => Smaller::Real(&train, by_class(&train)),
+            None => Smaller::real(&train),
         };
         let pixel = self.upscaler.pixel(self.seed);
         let artist = self.artist(inputs, &pixel, train.classes.len())?;
@@ -126,16 +126,23 @@ fn by_class(data: &Dataset) -> Vec<Vec<usize>> {
 }
 
 /// What is enlarged.
-enum Smaller<'a> {
+pub(super) enum Smaller<'a> {
     /// A set with the same pictures in the same shards.
     Drawn(&'a Entry),
     /// Real pictures, and which ones are of a class.
     Real(&'a Dataset, Vec<Vec<usize>>),
 }
 
+impl<'a> Smaller<'a> {
+    /// Real pictures, each class by itself.
+    pub(super) fn real(data: &'a Dataset) -> Self {
+        Self::Real(data, by_class(data))
+    }
+}
+
 impl Smaller<'_> {
     /// Returns the smaller pictures of a shard.
-    fn of(&self, index: usize, part: &[Item]) -> Result<Vec<Arc<Picture>>, Failure> {
+    pub(super) fn of(&self, index: usize, part: &[Item]) -> Result<Vec<Arc<Picture>>, Failure> {
         match self {
             Self::Drawn(entry) => {
                 let drawn = shards::shard(entry, index)?;

@@ -2,45 +2,36 @@
 
 use std::sync::Arc;
 
-use super::{Builder, named, with_samples};
+use super::{Builder, input, named, with_samples};
 use crate::engine::NodeId;
+use crate::experiment::models::{self, Model};
+use crate::lab::classifiers::Mix;
 use crate::lab::generators::{
-    Cascade, Enlarging, Generator, Low, Pixel, PixelTraining, Planted, Upscaler,
+    Cascade, Choice, ClassTable, Generator, Judge, Low, Pixel, Planted, Start, Upscaler,
 };
-use crate::stages::{GeneratorStage, PlantedStage, ResizeStage, SampleStage, UpscaleStage};
+use crate::stages::{
+    ChoiceStage, ClassifierStage, GeneratorStage, JudgeNet, PlantedStage, ResizeStage, SampleStage,
+    UpscaleStage,
+};
 
 /// Which pictures: the draw, and the copy of the class counts.
 type Which = (u64, usize);
 
-impl Builder<'_> {
-    /// Adds one copy of a draw, and the generator if it is trained; `None` for one that the program
-    /// does not have, which was refused before.
+impl<'a> Builder<'a> {
+    /// Adds one copy of a draw, and the models that it needs; `None` for a generator that the
+    /// program does not have, which was refused before.
     pub(super) fn drawn(&mut self, draw: u64, copy: usize, data: NodeId) -> Option<NodeId> {
-        let (which, size) = ((draw, copy), self.experiment.data.size);
-        match &self.experiment.generator {
-            Generator::Pixel(pixel) => Some(self.sample(pixel, which, (size, data))),
+        let experiment = self.experiment;
+        let which = (draw, copy);
+        match &experiment.generator {
+            Generator::Pixel(pixel) => {
+                let model = &models::own(experiment)[0];
+                Some(self.sample(pixel, which, model))
+            }
             Generator::Cascade(cascade) => Some(self.cascade(cascade, which)),
             Generator::Planted(planted) => Some(self.planted(planted, which, data)),
             Generator::Announced(_) => None,
         }
-    }
-
-    fn generator(
-        &mut self,
-        (training, seed): (&PixelTraining, u64),
-        size: usize,
-        enlarging: Option<Enlarging>,
-        inputs: &[(&str, NodeId)],
-    ) -> NodeId {
-        let stage = Arc::new(GeneratorStage {
-            training: training.clone(),
-            seed,
-            channels: self.experiment.data.channels,
-            size,
-            enlarging,
-            machine: self.machine.clone(),
-        });
-        self.graph.add(stage, inputs)
     }
 
     fn planted(&mut self, planted: &Planted, (draw, copy): Which, real: NodeId) -> NodeId {
@@ -49,86 +40,146 @@ impl Builder<'_> {
         self.graph.add(Arc::new(stage), &[("data", real)])
     }
 
-    fn sample(
-        &mut self,
-        pixel: &Pixel,
-        (draw, copy): Which,
-        (size, real): (usize, NodeId),
-    ) -> NodeId {
-        let own = [("data", real)];
-        let generator = self.generator((&pixel.training, pixel.seed), size, None, &own);
+    fn sample(&mut self, pixel: &Pixel, (draw, copy): Which, model: &Model<'a>) -> NodeId {
+        let inputs =
+            [("data", self.real(model.of, model.part.size)), ("generator", self.learned(model))];
         let stage = Arc::new(SampleStage {
             pixel: pixel.clone(),
             draw,
             copy,
-            channels: self.experiment.data.channels,
-            size,
+            channels: model.data.channels,
+            size: model.part.size,
             machine: self.machine.clone(),
         });
-        self.graph.add(stage, &[("data", real), ("generator", generator)])
+        self.graph.add(stage, &inputs)
     }
 
     /// Adds the models of a cascade up to the one whose pictures are used, and what each of them
     /// draws: a set of pictures at every size.
-    fn cascade(&mut self, cascade: &Cascade, which: Which) -> NodeId {
-        let used: Vec<&Upscaler> = cascade.used().into_iter().map(|(_, stage)| stage).collect();
-        // What comes before real pictures are enlarged is not looked at.
-        let from_real = used.iter().rposition(|stage| stage.low == Low::Real);
-        let first = from_real.unwrap_or(0);
-        let mut size = if first == 0 { cascade.base.size } else { used[first - 1].size };
-        let mut drawn = match from_real {
-            Some(_) => None,
-            None => {
-                let real = self.real(size);
-                Some(self.sample(&cascade.base.pixel(cascade.seed), which, (size, real)))
-            }
-        };
-        for stage in &used[first..] {
-            drawn = Some(self.enlarged((stage, cascade.seed), which, (size, drawn)));
-            size = stage.size;
+    fn cascade(&mut self, cascade: &'a Cascade, which: Which) -> NodeId {
+        let mut drawn = None;
+        for model in &models::own(self.experiment) {
+            drawn = Some(match model.part.stage {
+                None => self.sample(&cascade.base.pixel(cascade.seed), which, model),
+                Some(name) => self.enlarged(&cascade.stage[name], which, (model, drawn)),
+            });
         }
         let drawn = drawn.expect("a cascade has a model");
-        self.scaled(drawn, which, (size, cascade.resize))
+        let wanted = self.experiment.data.size;
+        if cascade.size() == wanted {
+            return drawn;
+        }
+        let stage = ResizeStage { size: wanted, filter: cascade.resize, draw: which.0 };
+        self.graph.add(Arc::new(stage), &named(&with_samples(&[], &[drawn])))
     }
 
-    /// Adds one model that enlarges, and what it makes of smaller pictures; of real ones if there
-    /// are no drawn ones.
+    /// Adds one model that enlarges, and what it makes of smaller pictures: of real ones if it is
+    /// to, else of those that were drawn.
     fn enlarged(
         &mut self,
-        (upscaler, seed): (&Upscaler, u64),
+        upscaler: &Upscaler,
         (draw, copy): Which,
-        (size, smaller): (usize, Option<NodeId>),
+        (model, smaller): (&Model<'a>, Option<NodeId>),
     ) -> NodeId {
-        let (real, real_smaller) = (self.real(upscaler.size), self.real(size));
-        let training = (&upscaler.training, seed);
-        let inputs = [("data", real), ("smaller", real_smaller)];
-        let enlarging = Some(upscaler.enlarging);
-        let generator = self.generator(training, upscaler.size, enlarging, &inputs);
+        let (_, below) = model.part.enlarging.expect("a stage above the base enlarges");
+        let own = [("data", self.real(model.of, below)), ("generator", self.learned(model))];
+        let smaller = smaller.filter(|_| upscaler.low == Low::Drawn);
         let stage = Arc::new(UpscaleStage {
             upscaler: upscaler.clone(),
-            seed,
+            seed: model.seed,
             draw,
             copy,
-            channels: self.experiment.data.channels,
+            channels: model.data.channels,
             machine: self.machine.clone(),
         });
-        let own = [("data", real_smaller), ("generator", generator)];
         self.graph.add(stage, &named(&with_samples(&own, smaller.as_slice())))
     }
 
-    /// Brings pictures to the size that classifiers and metrics see, if they have another.
-    fn scaled(
-        &mut self,
-        drawn: NodeId,
-        (draw, _): Which,
-        (size, filter): (usize, crate::lab::images::Filter),
-    ) -> NodeId {
-        let wanted = self.experiment.data.size;
-        if size == wanted {
-            return drawn;
+    /// Adds the training of a model, what it starts from, and the choice among its weights.
+    fn learned(&mut self, model: &Model<'a>) -> NodeId {
+        let part = &model.part;
+        let mut inputs = vec![("data", self.real(model.of, part.size))];
+        if let Some((_, below)) = part.enlarging {
+            inputs.push(("smaller", self.real(model.of, below)));
         }
-        let stage = Arc::new(ResizeStage { size: wanted, filter, draw });
-        self.graph.add(stage, &named(&with_samples(&[], &[drawn])))
+        let mut all = inputs.clone();
+        if let Some(before) = model.before(self.experiment) {
+            all.push(("start", self.learned(&before)));
+            if part.training.start.as_ref().map(Start::classes) == Some(ClassTable::Same) {
+                all.push(("start-data", self.real(before.of, before.part.size)));
+            }
+        }
+        let start = match &part.training.start {
+            Some(Start::File(file)) => Some(self.contents.weights[&file.path]),
+            _ => None,
+        };
+        let stage = Arc::new(GeneratorStage {
+            training: part.training.clone(),
+            seed: model.seed,
+            channels: model.data.channels,
+            size: part.size,
+            enlarging: part.enlarging.map(|(enlarging, _)| enlarging),
+            start,
+            machine: self.machine.clone(),
+        });
+        let trained = self.graph.add(stage, &all);
+        match &part.training.choice {
+            None => trained,
+            Some(choice) => self.chosen(choice, model, (trained, inputs)),
+        }
+    }
+
+    /// Adds the choice among a model's weights, and the classifier that judges their pictures.
+    fn chosen(
+        &mut self,
+        choice: &Choice,
+        model: &Model<'a>,
+        (trained, mut inputs): (NodeId, Vec<(&str, NodeId)>),
+    ) -> NodeId {
+        let part = &model.part;
+        let by = match &choice.extractor {
+            Judge::Inception(file) => {
+                JudgeNet::Inception(file.path.clone(), self.contents.weights[&file.path])
+            }
+            Judge::Classifier(name) => {
+                let (judge, by) = self.judge(name, model, inputs[0].1);
+                inputs.push(("classifier", judge));
+                by
+            }
+        };
+        inputs.push(("generator", trained));
+        let stage = Arc::new(ChoiceStage {
+            training: part.training.clone(),
+            choice: choice.clone(),
+            seed: model.seed,
+            channels: model.data.channels,
+            size: part.size,
+            enlarging: part.enlarging.map(|(enlarging, _)| enlarging),
+            by,
+            machine: self.machine.clone(),
+        });
+        self.graph.add(stage, &inputs)
+    }
+
+    /// Adds the classifier that judges, trained on the real pictures that the model learns from.
+    fn judge(&mut self, name: &str, model: &Model<'a>, data: NodeId) -> (NodeId, JudgeNet) {
+        let experiment = self.experiment;
+        let name = if name.is_empty() { &experiment.metrics.extractor } else { name };
+        let spec = &experiment.classifier[name];
+        let net = spec.net.built().expect("an announced net was refused before");
+        let input = input(&model.seen(), spec);
+        let stage = Arc::new(ClassifierStage {
+            name: name.to_owned(),
+            mix_name: "real".to_owned(),
+            net,
+            training: spec.training.clone(),
+            mix: Mix::default(),
+            seed: experiment.seeds[0],
+            input,
+            machine: self.machine.clone(),
+        });
+        let by = JudgeNet::Classifier(net, input, spec.training.sight(model.data.channels));
+        (self.graph.add(stage, &[("data", data)]), by)
     }
 }
 

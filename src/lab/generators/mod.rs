@@ -7,22 +7,27 @@
 //! differ by one, because products round differently at another batch size).
 
 mod cascade;
+mod choice;
 mod enlarging;
 mod pixel;
 mod planted;
+mod start;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::lab::images::Channels;
+use crate::nets::unet::UNetConfig;
 use crate::terms::{ClassId, Picture, Seed};
 
 pub use cascade::{Cascade, CascadeStart, Low, Upscaler, UpscalingArtist};
+pub use choice::{Choice, InceptionFile, Judge};
 pub use enlarging::Enlarging;
 pub use pixel::{Pixel, PixelArtist, PixelNet, PixelTask, PixelTraining};
 pub use planted::{Blur, ColourShift, Defect, FewerModes, LabelNoise, Planted, PlantedArtist};
+pub use start::{ClassTable, Start, StartFile, StartPretraining};
 
 /// What draws the synthetic pictures.
-#[expect(clippy::large_enum_variant, reason = "an experiment holds one of them")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Generator {
@@ -40,6 +45,47 @@ pub enum Generator {
 impl Default for Generator {
     fn default() -> Self {
         Self::Pixel(Pixel::default())
+    }
+}
+
+/// A model of a generator that is trained.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// Its place in a file below the generator: `cascade.stage.up`.
+    pub path: String,
+    /// The stage of a cascade that it is; the base and a model on pixels are none.
+    pub stage: Option<&'a str>,
+    /// Side of its pictures in pixels.
+    pub size: usize,
+    /// What decides its weights.
+    pub training: &'a PixelTraining,
+    /// How it is shown smaller pictures, and their side in pixels; absent if it sees none.
+    pub enlarging: Option<(Enlarging, usize)>,
+}
+
+impl Part<'_> {
+    /// Returns the configuration of its net.
+    pub fn config(&self, channels: Channels, classes: usize) -> UNetConfig {
+        match self.enlarging {
+            None => self.training.net.config(channels, classes),
+            Some(_) => self.training.net.enlarging(channels, classes),
+        }
+    }
+}
+
+impl Generator {
+    /// Returns the models that are trained, in their order, and the address of their randomness;
+    /// `size` is the side of real pictures in pixels.
+    pub fn parts(&self, size: usize) -> (Vec<Part<'_>>, u64) {
+        match self {
+            Self::Pixel(pixel) => {
+                let (path, training) = ("pixel".to_owned(), &pixel.training);
+                let part = Part { path, stage: None, size, training, enlarging: None };
+                (vec![part], pixel.seed)
+            }
+            Self::Cascade(cascade) => (cascade.parts(), cascade.seed),
+            Self::Planted(_) | Self::Announced(_) => (Vec::new(), 0),
+        }
     }
 }
 

@@ -67,6 +67,7 @@ pub fn fit<T: Task>(
             }
             run.note(task, loss);
             keeper.progress(run.header.step, recipe.steps, loss);
+            keeper.look(run.header.step, &|| state_of(&run.current()))?;
             if keeper.stopping() && run.header.step < recipe.steps {
                 keeper.save(&run.checkpoint().to_bytes())?;
                 return Err(Outcome::Interrupted { step: run.header.step });

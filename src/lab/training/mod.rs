@@ -23,6 +23,8 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::nets::weights::State;
+
 pub use checkpoint::LogLine;
 pub use ema::Ema;
 pub use epochs::Epochs;
@@ -66,6 +68,15 @@ pub trait Keeper {
 
     /// Returns whether training should stop after this step.
     fn stopping(&self) -> bool;
+
+    /// Sees the weights after a step, as they would be returned then; `weights` is called if they
+    /// are wanted.
+    ///
+    /// # Errors
+    /// If they could not be kept.
+    fn look(&self, _step: usize, _weights: &dyn Fn() -> State) -> std::io::Result<()> {
+        Ok(())
+    }
 
     /// Returns whether a checkpoint is due after this step. Never decides a result.
     fn checkpoint_due(&self, step: usize) -> bool;

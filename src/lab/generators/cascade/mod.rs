@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Enlarging, Pixel, PixelTraining};
+use super::{Enlarging, Part, Pixel, PixelTraining};
 use crate::lab::diffusion::Sampler;
 use crate::lab::images::Filter;
 use crate::terms::{Problem, nearest};
@@ -153,6 +153,28 @@ impl Cascade {
     /// Returns the side of the pictures that are used.
     pub fn size(&self) -> usize {
         self.used().last().map_or(self.base.size, |(_, stage)| stage.size)
+    }
+
+    /// Returns the models that are trained, in their order.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let CascadeStart { size, training, .. } = &self.base;
+        let path = format!("cascade.{BASE}");
+        let mut parts = vec![Part { path, stage: None, size: *size, training, enlarging: None }];
+        for (name, stage) in self.used() {
+            let Upscaler { size, training, enlarging, low, .. } = stage;
+            let below = parts.last().map_or(self.base.size, |part| part.size);
+            if *low == Low::Real {
+                parts.clear(); // What comes before real pictures are enlarged is not looked at.
+            }
+            parts.push(Part {
+                path: format!("cascade.stage.{name}"),
+                stage: Some(name),
+                size: *size,
+                training,
+                enlarging: Some((*enlarging, below)),
+            });
+        }
+        parts
     }
 
     /// Returns what the user asked for and cannot have; `source` names the place of the cascade.

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::diffusion::{Cosine, Prediction, Sampler, Schedule, Weighting};
+use crate::lab::generators::{Choice, Start};
 use crate::lab::training::{Adamw, Ema, LearningRate, Optimizer, Recipe};
 
 pub use artist::PixelArtist;
@@ -69,6 +70,12 @@ pub struct PixelTraining {
     pub flip: bool,
     /// How long, how fast, by which rule.
     pub recipe: Recipe,
+    /// Weights to start from; absent: fresh ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// Which of several weights are kept, judged by their pictures; absent: those of the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
 }
 
 impl Default for PixelTraining {
@@ -87,6 +94,8 @@ impl Default for PixelTraining {
                 ema: Some(Ema::default()),
                 ..Recipe::default()
             },
+            start: None,
+            choice: None,
         }
     }
 }

@@ -90,12 +90,19 @@ impl PixelNet {
                 ));
             }
         }
-        for level in self.attention.iter().filter(|level| **level >= self.channels.len()) {
-            problems.push(Problem::new(
-                format!("{source}.attention"),
-                format!("level {level}"),
-                format!("a level below {}", self.channels.len()),
-            ));
+        for level in &self.attention {
+            let at = format!("{source}.attention");
+            let (found, expected) = match self.channels.get(*level) {
+                None => {
+                    (format!("level {level}"), format!("a level below {}", self.channels.len()))
+                }
+                Some(width) if width % self.head_features != 0 => (
+                    format!("heads of {} features in {width} channels", self.head_features),
+                    "channels that are a multiple of `head-features`".to_owned(),
+                ),
+                Some(_) => continue,
+            };
+            problems.push(Problem::new(at, found, expected));
         }
         problems
     }
