@@ -92,17 +92,18 @@ impl StartFile {
         files: &dyn Files,
     ) -> Option<Problem> {
         let path = format!("{source}.path");
+        let whose = |reason: String| format!("`{}`: {reason}", self.path);
         let problem = |found: String| {
             let expected = "a safetensors file with the weights of this net";
-            Problem::new(path.clone(), format!("`{}`: {found}", self.path), expected)
+            Problem::new(path.clone(), found, expected)
         };
         let bytes = match files.read(Path::new(&self.path)) {
             Ok(bytes) => bytes,
-            Err(error) => return Some(problem(error.to_string())),
+            Err(error) => return Some(problem(error.to_string())), // It names the file.
         };
         let weights = match read_safetensors(&bytes) {
             Ok(weights) => weights,
-            Err(reason) => return Some(problem(reason)),
+            Err(reason) => return Some(problem(whose(reason))),
         };
         // The last row stands for "no class".
         let rows = weights.get(CLASSES).and_then(|table| table.shape.first().copied());
@@ -110,7 +111,7 @@ impl StartFile {
         let net = UNet::new(&config(classes), &Site::blank(&Device::flex()));
         let mismatch = self.classes.begin(net, weights).err()?;
         let hint = "`training.net` and `data.channels` must be those it was trained with";
-        Some(problem(mismatch.to_string()).hint(hint))
+        Some(problem(whose(mismatch.to_string())).hint(hint))
     }
 }
 

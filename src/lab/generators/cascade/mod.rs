@@ -213,8 +213,8 @@ impl Cascade {
     }
 
     fn unknown_pictures(&self, source: String) -> Option<Problem> {
-        let known: Vec<&str> =
-            std::iter::once(BASE).chain(self.stage.keys().map(String::as_str)).collect();
+        let above = self.stage.keys().map(String::as_str).filter(|name| *name != BASE);
+        let known: Vec<&str> = std::iter::once(BASE).chain(above).collect();
         let name = self.pictures.as_str();
         if name.is_empty() || known.contains(&name) {
             return None;
