@@ -2,9 +2,10 @@
 //!
 //! In reading order: [`find`] gets the text; `node` is the text with places, `schema` says what may
 //! stand where, `check` tells all misfits, `overlay` lays profiles and options over it, `file` is
-//! what it means, `models` are what it trains, `sense` tells what the schema cannot; [`resolve`] goes through them all and gives
-//! one [`Cell`] per combination of swept values. [`build`] makes the graph, [`published`] knows the
-//! papers' numbers, and [`document`] puts the results into a report. Beside them,
+//! what it means, `models` are what it trains, `sense` tells what the schema cannot; [`resolve`]
+//! goes through them all and gives one [`Cell`] per combination of swept values. [`build`] makes
+//! the graph, [`published`] knows the papers' numbers, and [`document`] puts the results into a
+//! report. Beside them,
 //! [`inspect_source`] looks at data as they are, and [`fetch`] at the files of well-known ones.
 //! Nothing here runs a stage.
 

@@ -93,7 +93,8 @@ impl Stage for ChoiceStage {
 
     fn spec(&self) -> Value {
         // The rest is in the keys of candidates, classifier and pictures.
-        let mut spec = json!({"choice": self.choice.without_extractor(), "seed": self.seed, "size": self.size});
+        let choice = self.choice.without_extractor();
+        let mut spec = json!({"choice": choice, "seed": self.seed, "size": self.size});
         if let JudgeNet::Inception(_, content) = &self.by {
             spec["inception"] = json!(content);
         }

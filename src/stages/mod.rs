@@ -2,10 +2,9 @@
 //!
 //! In reading order, as the work flows: [`DatasetStage`] reads and fits real pictures,
 //! [`GeneratorStage`] learns from them, [`ChoiceStage`] keeps the best of its weights,
-//! [`SampleStage`] draws synthetic ones ([`PlantedStage`]
-//! draws them without a generator), [`UpscaleStage`] makes small ones larger, [`ResizeStage`] only
-//! scales them, [`ClassifierStage`] learns from a mix, [`EvaluateStage`] tests
-//! it, [`MeasureStage`] measures the synthetic pictures.
+//! [`SampleStage`] draws synthetic ones ([`PlantedStage`] draws them without a generator),
+//! [`UpscaleStage`] makes small ones larger, [`ResizeStage`] only scales them, [`ClassifierStage`]
+//! learns from a mix, [`EvaluateStage`] tests it, [`MeasureStage`] measures the synthetic pictures.
 //! A stage holds no formula and reads no TOML. What a stage leaves is in files that their owners
 //! name as constants.
 

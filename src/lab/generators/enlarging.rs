@@ -75,7 +75,7 @@ impl Shown {
     }
 }
 
-/// Returns what goes into a net: the noisy pictures and, behind them in the channels, what is shown.
+/// Returns what goes into a net: noisy pictures and, behind them in the channels, what is shown.
 pub(super) fn beside(noisy: Tensor<4>, shown: Option<&Shown>) -> Tensor<4> {
     match shown {
         None => noisy,

@@ -12,8 +12,8 @@
 //!
 //! One part is not of `diffusers`: the level embedding, for nets that enlarge a noisy picture.
 //!
-//! Not here: conditions beyond class, level and context (SDXL's `addition_embed_type`), dropout, attention
-//! masks. A file that asks for them is refused.
+//! Not here: conditions beyond class, level and context (SDXL's `addition_embed_type`), dropout,
+//! attention masks. A file that asks for them is refused.
 
 mod attention;
 mod blocks;
