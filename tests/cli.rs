@@ -155,7 +155,7 @@ fn mistakes_in_options_are_told_like_those_in_files() {
         &["plan", "tiny.toml", "--profile", "smal", "-o", "generator.pixel.guidence=1"],
         &["plan", "tiny.toml", "-o", "seeds", "-o", "data.size=big", "-o", "nothing=1"],
         &["plan", "tiny.toml", "--sweep", "data.sede=1,2", "--sweep", "data.seed=1,x"],
-        &["plan", "table4"],
+        &["plan", "tabel4"],
     ];
     let mut said = String::new();
     for arguments in cases {

@@ -94,8 +94,8 @@ def clean_fid(real, fake, weights):
     real, fake = features(real), features(fake)
     moments = [x for f in (real, fake) for x in (f.mean(axis=0), np.cov(f, rowvar=False))]
     distance = clean.frechet_distance(*moments)
-    np.random.seed(2020)  # clean-fid draws from NumPy's global state.
-    return {"fid": distance, "kid": clean.kernel_distance(fake, real)}
+    np.random.seed(2020)  # clean-fid draws from NumPy's global state, its second argument first.
+    return {"fid": distance, "kid": clean.kernel_distance(real, fake)}
 
 
 def ours(ersatz, protocol, real, fake, weights):
