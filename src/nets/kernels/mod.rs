@@ -11,18 +11,21 @@ mod channels;
 mod conv_norm;
 mod convolution;
 mod dense;
-mod dots;
+mod depthwise;
 mod flex;
 mod gelu;
 mod gemm;
 mod group_norm;
 mod layer_norm;
+mod panels;
 mod pooling;
 mod scratch;
 mod shifts;
 mod silu;
 mod transformer;
+mod transpose;
 mod vector;
+mod weight_gradient;
 
 #[cfg(test)]
 mod laws;
