@@ -77,7 +77,7 @@ impl Stage for FeaturesStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

@@ -58,13 +58,30 @@ impl Interleaved {
     }
 }
 
-/// A weight, `[outputs, inputs]`, and what is added to each product, `[outputs]` or nothing.
+impl Interleaved {
+    /// Replaces all rows by the columns of a matrix of `count` columns.
+    pub(super) fn fill_columns(&mut self, count: usize, matrix: &[f32]) {
+        let inputs = matrix.len() / count;
+        let block = ROWS * inputs;
+        (self.rows, self.inputs) = (count, inputs);
+        self.numbers.resize(count.div_ceil(ROWS) * block, 0.0);
+        self.numbers.par_chunks_mut(block).enumerate().for_each(|(i, to)| {
+            let some = ROWS.min(count - i * ROWS);
+            for (to, row) in to.chunks_exact_mut(ROWS).zip(matrix.chunks_exact(count)) {
+                to[..some].copy_from_slice(&row[i * ROWS..][..some]);
+            }
+        });
+    }
+}
+
+/// A weight, `[outputs, inputs]` or, transposed, `[inputs, outputs]`, and what is added to each product, `[outputs]` or nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Weight<'a> {
     pub(super) numbers: &'a [f32],
     pub(super) bias: Option<&'a [f32]>,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
+    pub(super) transposed: bool,
 }
 
 /// Multiplies all rows with a weight. `finish(new, old, column)` takes a part of a row of products,
@@ -136,6 +153,13 @@ impl Shared {
 fn interleave(weight: Weight<'_>, first: usize, panel: &mut [f32]) {
     let Weight { numbers, outputs, inputs, .. } = weight;
     let count = COLUMNS.min(outputs - first);
+    if weight.transposed {
+        for (to, row) in panel.chunks_exact_mut(COLUMNS).zip(numbers.chunks_exact(outputs)) {
+            to[..count].copy_from_slice(&row[first..first + count]);
+            to[count..].fill(0.0);
+        }
+        return;
+    }
     let rows = &numbers[first * inputs..(first + count) * inputs];
     transpose(Source { numbers: rows, step: inputs, rows: count, columns: inputs }, panel, COLUMNS);
     for column in panel.chunks_exact_mut(COLUMNS) {
@@ -247,7 +271,13 @@ mod tests {
         interleaved.fill(rows, inputs, |first, to| {
             to.copy_from_slice(&x[first * inputs..][..to.len()]);
         });
-        let weight = Weight { numbers: &w, bias: bias.then_some(&offset), outputs, inputs };
+        let weight = Weight {
+            numbers: &w,
+            bias: bias.then_some(&offset),
+            outputs,
+            inputs,
+            transposed: false,
+        };
         let mut out = vec![f32::NAN; rows * outputs];
         multiply(&interleaved, weight, &mut out, |new, old, _| old.copy_from_slice(new));
         out

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::scratch::Scratch;
 use super::shifts::{Shape, gather};
-use super::vector::{LANES, Level, level};
+use super::vector::{LANES, Level, level, vectorised};
 
 /// Outputs of a tile.
 pub(super) const ROWS: usize = 8;
@@ -25,6 +25,9 @@ const DEPTH: usize = 768;
 
 /// Numbers of panels that stay in the second cache together.
 const NEAR: usize = 1 << 16;
+
+/// Outputs up to which panels are not worth their copies: vectors are read from the planes.
+const FEW: usize = 32;
 
 /// Vectors that go through together, at least, if there are so many pictures.
 const TOGETHER: usize = 12;
@@ -109,7 +112,8 @@ pub(super) struct Buffers {
 /// every picture counts once per group, and `weights` are those of the groups.
 pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish<'_>) -> Vec<f32> {
     let groups = weights.len();
-    let count = if groups > 1 { 1 } else { TOGETHER.div_ceil(s.pixels().div_ceil(LANES)) };
+    let alone = groups > 1 || reads_planes(s);
+    let count = if alone { 1 } else { TOGETHER.div_ceil(s.pixels().div_ceil(LANES)) };
     // Every thread of a usual machine finds a job.
     let count = count.min(s.n.div_ceil(8)).max(1);
     let mut out = vec![0.0_f32; s.n * s.output()];
@@ -119,6 +123,11 @@ pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish
         pictures(x, &weights[group], s, finish.from(group * s.outputs), buffers, out);
     });
     out
+}
+
+/// Returns whether tiles read the planes of one picture instead of panels.
+fn reads_planes(s: &Shape) -> bool {
+    s.outputs <= FEW && s.pixels() >= VECTORS * LANES && !s.is_pointwise()
 }
 
 /// A vector of output pixels: where it begins in the output, and how many of it there are.
@@ -150,16 +159,13 @@ pub(super) fn pictures(
     let planes: &[f32] = if s.is_pointwise() {
         x
     } else {
-        let planes = buffers.planes.numbers(x.len() / s.input() * size);
+        // A vector at the end of a picture may reach out of it.
+        let planes = buffers.planes.numbers(x.len() / s.input() * size + LANES);
         for (x, planes) in x.chunks_exact(s.input()).zip(planes.chunks_exact_mut(size)) {
             gather(x, s, planes);
         }
         planes
     };
-    let depth = weights.depth;
-    let room = depth.min(DEPTH) * VECTORS * LANES; // Of one panel.
-    let together = (NEAR / room).max(1);
-    let numbers = buffers.panels.numbers(together * room);
     let places: Vec<Place> = (0..x.len() / s.input() * s.pixels().div_ceil(LANES))
         .map(|index| Place::new(index, s))
         .collect();
@@ -167,32 +173,53 @@ pub(super) fn pictures(
     let count = places.len().div_ceil(VECTORS);
     let bound = |i: usize| i * places.len() / count;
     let panels: Vec<&[Place]> = (0..count).map(|i| &places[bound(i)..bound(i + 1)]).collect();
+    let run = |first: usize, rows: &std::ops::Range<usize>, seen: &mut dyn FnMut(&Tile<'_>)| {
+        for (i, weights) in weights.numbers.chunks_exact(weights.depth * ROWS).enumerate() {
+            let channel = i * ROWS;
+            let ends = rows.end == weights.len() / ROWS;
+            seen(&Tile {
+                weights: &weights[rows.start * ROWS..rows.end * ROWS],
+                rows: ROWS.min(s.outputs - channel),
+                channel,
+                begins: first == 0,
+                finish: if ends { finish.from(channel) } else { Finish::Sum },
+            });
+        }
+    };
+    let depth = weights.depth;
+    if reads_planes(s) && x.len() == s.input() {
+        let row = |k: usize| k % s.planes() * s.plane() + s.window(k / s.planes());
+        let rows: Vec<usize> = (0..depth).map(row).collect();
+        let last = rows.iter().max().map_or(0, |row| *row);
+        return run(0, &(0..depth), &mut |tile| {
+            for panel in &panels {
+                let seen = Seen { numbers: &planes[panel[0].start..], begins: &rows, last };
+                tile.run(panel, seen, s, out);
+            }
+        });
+    }
+    let room = depth.min(DEPTH) * VECTORS * LANES; // Of one panel.
+    let together = (NEAR / room).max(1);
+    let numbers = buffers.panels.numbers(together * room);
     for chunk in panels.chunks(together) {
         for first in (0..depth).step_by(DEPTH) {
             let rows = first..depth.min(first + DEPTH);
             for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact_mut(room)) {
                 fill(panel, planes, s, rows.clone(), numbers);
             }
-            let ends = rows.end == depth;
-            for (i, weights) in weights.numbers.chunks_exact(depth * ROWS).enumerate() {
-                let channels = i * ROWS;
-                let tile = Tile {
-                    weights: &weights[rows.start * ROWS..rows.end * ROWS],
-                    rows: ROWS.min(s.outputs - channels),
-                    channel: channels,
-                    begins: first == 0,
-                    finish: if ends { finish.from(channels) } else { Finish::Sum },
-                };
+            run(first, &rows, &mut |tile| {
                 for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact(room)) {
-                    tile.run(panel, numbers, s, out);
+                    let last = (rows.len() - 1) * panel.len() * LANES;
+                    tile.run(panel, Seen { numbers, begins: &[], last }, s, out);
                 }
-            }
+            });
         }
     }
 }
 
 /// Copies what a panel sees in some rows: `[rows, vectors * LANES]`, zeros behind a picture's end.
-fn fill(
+#[inline(always)]
+fn fill_loop(
     panel: &[Place],
     planes: &[f32],
     s: &Shape,
@@ -216,6 +243,27 @@ fn fill(
     }
 }
 
+vectorised!(fill = fill_loop,
+    (panel: &[Place], planes: &[f32], s: &Shape, rows: std::ops::Range<usize>,
+     numbers: &mut [f32]));
+
+/// The rows of a panel: one after the other, or at their places in planes.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    numbers: &'a [f32],
+    /// Where each row begins; nothing if they follow each other.
+    begins: &'a [usize],
+    /// The last of all beginnings.
+    last: usize,
+}
+
+impl Seen<'_> {
+    #[inline(always)]
+    fn row(&self, k: usize, width: usize) -> usize {
+        if self.begins.is_empty() { k * width } else { self.begins[k] }
+    }
+}
+
 /// Up to [`ROWS`] outputs, and some rows of all panels.
 #[derive(Clone, Copy)]
 struct Tile<'a> {
@@ -231,24 +279,26 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    fn run(&self, panel: &[Place], numbers: &[f32], s: &Shape, out: &mut [f32]) {
-        let depth = self.weights.len() / ROWS;
-        assert!(numbers.len() >= depth * panel.len() * LANES, "the panel is as deep as the tile");
+    fn run(&self, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
+        let (depth, width) = (self.weights.len() / ROWS, panel.len() * LANES);
+        assert!(!seen.begins.is_empty() || seen.last == (depth - 1) * width, "a panel is as deep");
+        assert!(seen.begins.is_empty() || seen.begins.len() == depth, "every row begins somewhere");
+        assert!(seen.last + width <= seen.numbers.len(), "all rows lie in the numbers");
         #[cfg(target_arch = "x86_64")]
         match level() {
             // SAFETY: the processor has these instructions.
             Level::Avx512 => unsafe {
                 return match panel.len() {
-                    1 => avx512::<1>(self, panel, numbers, s, out),
-                    2 => avx512::<2>(self, panel, numbers, s, out),
-                    _ => avx512::<VECTORS>(self, panel, numbers, s, out),
+                    1 => avx512::<1>(self, panel, seen, s, out),
+                    2 => avx512::<2>(self, panel, seen, s, out),
+                    _ => avx512::<VECTORS>(self, panel, seen, s, out),
                 };
             },
             // SAFETY: the processor has these instructions.
-            Level::Avx2 => unsafe { return avx2(self, panel, numbers, s, out) },
+            Level::Avx2 => unsafe { return avx2(self, panel, seen, s, out) },
             Level::Plain => {}
         }
-        tile_loop(self, panel, numbers, (s, out), |a, b, sum| a * b + sum);
+        tile_loop(self, panel, seen, (s, out), |a, b, sum| a * b + sum);
     }
 
     /// Returns where the numbers of a place are in the row of an output.
@@ -263,7 +313,7 @@ impl Tile<'_> {
 fn tile_loop(
     tile: &Tile<'_>,
     panel: &[Place],
-    numbers: &[f32],
+    seen: Seen<'_>,
     (s, out): (&Shape, &mut [f32]),
     add: impl Fn(f32, f32, f32) -> f32 + Copy,
 ) {
@@ -278,8 +328,8 @@ fn tile_loop(
                 }
             }
             let all = tile.weights.as_chunks::<ROWS>().0.iter();
-            for (weights, numbers) in all.zip(numbers.chunks_exact(width)) {
-                let numbers = &numbers[v * LANES..(v + 1) * LANES];
+            for (k, weights) in all.enumerate() {
+                let numbers = &seen.numbers[seen.row(k, width) + v * LANES..][..LANES];
                 for (sums, row) in sums.iter_mut().zip(rows) {
                     for i in 0..LANES {
                         sums[i] = add(weights[row], numbers[i], sums[i]);
@@ -297,17 +347,19 @@ fn tile_loop(
 /// Rounds each product and sum once, as the variant for AVX-512 does: the same numbers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(tile: &Tile<'_>, panel: &[Place], numbers: &[f32], s: &Shape, out: &mut [f32]) {
-    tile_loop(tile, panel, numbers, (s, out), f32::mul_add);
+fn avx2(tile: &Tile<'_>, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
+    tile_loop(tile, panel, seen, (s, out), f32::mul_add);
 }
 
+/// # Safety
+/// The processor has AVX-512F, and the assertions of [`Tile::run`] hold.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 #[expect(clippy::needless_range_loop, reason = "as loops over items they cost a tenth more")]
-fn avx512<const V: usize>(
+unsafe fn avx512<const V: usize>(
     tile: &Tile<'_>,
     panel: &[Place],
-    numbers: &[f32],
+    seen: Seen<'_>,
     s: &Shape,
     out: &mut [f32],
 ) {
@@ -316,7 +368,6 @@ fn avx512<const V: usize>(
         _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
     let depth = tile.weights.len() / ROWS;
-    assert!(numbers.len() >= depth * V * LANES, "the panel is as deep as the tile");
     let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
     let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
     if !tile.begins {
@@ -331,9 +382,10 @@ fn avx512<const V: usize>(
     for k in 0..depth {
         // Loops, not closures: those would not be compiled for these instructions.
         let mut right = [_mm512_setzero_ps(); V];
+        let row = seen.row(k, V * LANES);
         for v in 0..V {
-            // SAFETY: `k < depth`, and the panel has `depth` rows of `V` vectors.
-            right[v] = unsafe { _mm512_loadu_ps(numbers.as_ptr().add((k * V + v) * LANES)) };
+            // SAFETY: all rows lie in the numbers.
+            right[v] = unsafe { _mm512_loadu_ps(seen.numbers.as_ptr().add(row + v * LANES)) };
         }
         for row in 0..ROWS {
             // SAFETY: there are `depth` times `ROWS` weights.
