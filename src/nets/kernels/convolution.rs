@@ -202,7 +202,7 @@ fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) 
         <(Buffers, Scratch)>::default,
         |(buffers, scratch), (i, (dx, dy))| {
             let pulled = scratch.numbers(seen.output());
-            pictures(dy, &weights[i % groups], &seen, Finish::Sum, buffers, pulled);
+            pictures(dy, (&weights[i % groups], Finish::Sum), &seen, buffers, pulled);
             scatter(pulled, s, dx);
         },
     );
