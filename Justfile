@@ -41,6 +41,14 @@ golden ROOM PILLOW="pillow":
         (cd "$(dirname "$script")" && "$venv/bin/python" make.py)
     done
 
-# Measures speed.
-bench:
-    cargo bench
+# Needs Python and a package registry at its first run; BENCH_PYTHON names a Python that has PyTorch already.
+# Measures our nets against PyTorch's, in turns: `just bench`, `just bench resnet-20 --turns 15`.
+bench *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    python="${BENCH_PYTHON:-$PWD/target/bench-venv/bin/python}"
+    if [ ! -x "$python" ]; then
+        python3 -m venv target/bench-venv
+        "$python" -m pip install --quiet torch torchvision timm diffusers
+    fi
+    cargo bench --bench pytorch -- --python "$python" {{ARGS}}

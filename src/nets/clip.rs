@@ -122,7 +122,7 @@ impl Clip {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.patch_embed.tokens(x, &self.cls_token, &self.pos_embed);
         let x = TransformerLayer::run(&self.blocks, self.norm_pre.forward(x));
-        self.head.forward_rows(self.norm.forward(class_token(x)))
+        self.head.forward(self.norm.forward(class_token(x)))
     }
 
     /// Returns the number of features of a picture.

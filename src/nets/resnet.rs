@@ -9,13 +9,12 @@
 //! torchvision by the fan-out; we follow torchvision everywhere.
 
 use burn::module::Module;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Slice, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Init, Linear, Mode, Site};
+use super::kernels::{Window, max_pool};
 
 /// A member of the family of residual networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -254,8 +253,7 @@ impl ResNet {
     pub fn features(&self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
         let mut x = self.bn1.forward_relu(self.conv1.forward(x), mode);
         if self.pooled {
-            let pool = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
-            x = max_pool2d(x, pool);
+            x = max_pool(x, Window { side: 3, stride: 2, padding: 1 });
         }
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten()
         {

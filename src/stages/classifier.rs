@@ -109,7 +109,7 @@ impl Stage for ClassifierStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

@@ -68,7 +68,7 @@ impl Stage for EvaluateStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

@@ -93,7 +93,7 @@ impl Stage for GeneratorStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

@@ -59,7 +59,7 @@ impl Stage for MeasureStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

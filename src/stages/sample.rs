@@ -92,7 +92,7 @@ impl Stage for SampleStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

@@ -92,8 +92,8 @@ pub fn fit<T: Task>(
 /// A training under way.
 struct Run<'a, M> {
     recipe: &'a Recipe,
-    /// On the device that records gradients.
-    model: M,
+    /// On the device that records gradients; absent only while it moves.
+    model: Option<M>,
     memories: Vec<Memory>,
     /// Empty without EMA.
     averages: Vec<Vec<f32>>,
@@ -105,7 +105,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
     fn start(model: M, recipe: &'a Recipe, saved: Option<Vec<u8>>) -> Self {
         let fresh = |model: M| Self {
             recipe,
-            model: model.train(),
+            model: Some(model.train()),
             memories: Vec::new(),
             averages: Vec::new(),
             best: State::new(),
@@ -123,7 +123,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
             Err(_) => fresh(model),
             Ok(model) => Self {
                 recipe,
-                model: model.train(),
+                model: Some(model.train()),
                 memories: saved.memories,
                 averages: saved.averages,
                 best: saved.best,
@@ -132,17 +132,21 @@ impl<'a, M: Module + Clone> Run<'a, M> {
         }
     }
 
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("a run has a model between steps")
+    }
+
     /// Moves the weights once; returns the loss before.
     fn step<T: Task<Model = M>>(&mut self, task: &T, batch: T::Batch, device: &Device) -> f64 {
-        let loss = task.loss(&self.model, batch, &device.clone().autodiff());
+        let loss = task.loss(self.model(), batch, &device.clone().autodiff());
         let value = f64::from(numbers(loss.clone().detach().without_autodiff())[0]);
         if !value.is_finite() {
             return value;
         }
         let mut gradients =
-            Collect::from(GradientsParams::from_grads(loss.backward(), &self.model));
+            Collect::from(GradientsParams::from_grads(loss.backward(), self.model()));
         drop(loss);
-        self.model.visit(&mut gradients);
+        self.model().visit(&mut gradients);
         let step = self.header.step;
         let moment = Moment {
             step,
@@ -150,6 +154,8 @@ impl<'a, M: Module + Clone> Run<'a, M> {
             gradient_scale: self.recipe.clip_norm.map_or(1.0, |limit| gradients.scale(limit)),
         };
         let ema_share = self.recipe.ema.map(|ema| ema.share(step));
+        // The one owner of its numbers: they move where they lie.
+        let model = self.model.take().expect("a run has a model between steps");
         let mut update = Update {
             run: (self.recipe, moment),
             ema_share,
@@ -158,7 +164,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
             memories: &mut self.memories,
             averages: &mut self.averages,
         };
-        self.model = self.model.clone().map(&mut update);
+        self.model = Some(model.map(&mut update));
         self.header.step += 1;
         value
     }
@@ -185,7 +191,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
 
     /// Returns the net as it would be returned now: averaged, on the plain device.
     fn current(&self) -> M {
-        let model = self.model.valid();
+        let model = self.model().valid();
         if self.averages.is_empty() {
             return model;
         }
@@ -195,7 +201,7 @@ impl<'a, M: Module + Clone> Run<'a, M> {
     fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             header: self.header.clone(),
-            model: state_of(&self.model),
+            model: state_of(self.model()),
             best: self.best.clone(),
             memories: self.memories.clone(),
             averages: self.averages.clone(),
@@ -272,14 +278,17 @@ impl ModuleMapper for Update<'_> {
         if self.ema_share.is_some() && self.averages.len() == at {
             self.averages.push(values.clone());
         }
-        if let Some(gradient) = gradient {
-            let (recipe, moment) = self.run;
-            let memory = &mut self.memories[at];
-            let moving = Moving { axes: D, values: &mut values, gradient: &gradient, memory };
-            recipe.optimizer.update(moment, moving);
-        }
-        if let Some(share) = self.ema_share {
-            average(&mut self.averages[at], &values, share);
+        let held = self.ema_share.map(|share| (self.averages[at].as_mut_slice(), share));
+        match (gradient, held) {
+            (Some(gradient), average) => {
+                let (recipe, moment) = self.run;
+                let (values, memory) = (&mut values, &mut self.memories[at]);
+                let moving = Moving { axes: D, values, gradient: &gradient, memory, average };
+                recipe.optimizer.update(moment, moving);
+            }
+            // A running statistic.
+            (None, Some((held, share))) => average(held, &values, share),
+            (None, None) => {}
         }
         let tensor = Tensor::from_inner(Tensor::from_data(TensorData::new(values, shape), &device));
         Param::from_mapped_value(id, tensor.set_require_grad(trained), mapper)

@@ -4,8 +4,14 @@
 //! differ in their defaults (dampening 0.1, eps 1e-5), clip each tensor alone, and take a dozen
 //! passes.
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::ema::average;
+
+/// Numbers of a parameter that one thread moves at a time.
+const PIECE: usize = 1 << 15;
 
 /// The rule by which weights move.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -111,6 +117,46 @@ pub(super) struct Moving<'a> {
     pub(super) values: &'a mut [f32],
     pub(super) gradient: &'a [f32],
     pub(super) memory: &'a mut Memory,
+    /// The average over time and the share of it that a step keeps, if there is one.
+    pub(super) average: Option<(&'a mut [f32], f64)>,
+}
+
+/// Some numbers of a parameter.
+struct Piece<'a> {
+    values: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    /// Empty for SGD.
+    second: &'a mut [f32],
+    average: Option<(&'a mut [f32], f64)>,
+}
+
+impl<'a> Moving<'a> {
+    /// Moves all pieces by a rule, and then their averages. Each number moves alone: the cut is of
+    /// no consequence.
+    fn by(self, rule: impl Fn(&mut Piece<'_>) + Sync) {
+        let Self { values, gradient, memory, average: held, .. } = self;
+        let Memory { first, second } = memory;
+        let (held, share) = held.unwrap_or_default();
+        let (mut seconds, mut averages) = (second.chunks_mut(PIECE), held.chunks_mut(PIECE));
+        let rows =
+            values.chunks_mut(PIECE).zip(gradient.chunks(PIECE)).zip(first.chunks_mut(PIECE));
+        let mut pieces: Vec<Piece<'a>> = rows
+            .map(|((values, gradient), first)| Piece {
+                values,
+                gradient,
+                first,
+                second: seconds.next().unwrap_or_default(),
+                average: averages.next().map(|average| (average, share)),
+            })
+            .collect();
+        pieces.par_iter_mut().for_each(|piece| {
+            rule(piece);
+            if let Some((held, share)) = &mut piece.average {
+                average(held, piece.values, *share);
+            }
+        });
+    }
 }
 
 impl Optimizer {
@@ -135,21 +181,21 @@ impl Optimizer {
 
 impl Sgd {
     fn update(&self, moment: Moment, decay: f32, moving: Moving<'_>) {
-        let Moving { values, gradient, memory, .. } = moving;
         let (rate, momentum) = (moment.rate as f32, self.momentum as f32);
-        memory.first.resize(values.len(), 0.0);
-        for ((p, g), v) in values.iter_mut().zip(gradient).zip(&mut memory.first) {
-            let g = g * moment.gradient_scale + decay * *p;
-            *v = momentum * *v + g; // With v = 0 before the first step this is PyTorch's v = g.
-            let direction = if self.nesterov { g + momentum * *v } else { *v };
-            *p -= rate * direction;
-        }
+        moving.memory.first.resize(moving.values.len(), 0.0);
+        moving.by(|Piece { values, gradient, first, .. }| {
+            for ((p, g), v) in values.iter_mut().zip(*gradient).zip(first.iter_mut()) {
+                let g = g * moment.gradient_scale + decay * *p;
+                *v = momentum * *v + g; // With v = 0 before the first step this is PyTorch's v = g.
+                let direction = if self.nesterov { g + momentum * *v } else { *v };
+                *p -= rate * direction;
+            }
+        });
     }
 }
 
 impl Adamw {
     fn update(&self, moment: Moment, decay: f64, moving: Moving<'_>) {
-        let Moving { values, gradient, memory, .. } = moving;
         let t = i32::try_from(moment.step + 1).expect("fewer than 2^31 steps");
         let (b1, b2) = (self.beta1 as f32, self.beta2 as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -157,14 +203,16 @@ impl Adamw {
         let root = (1.0 - self.beta2.powi(t)).sqrt() as f32;
         let keep = (1.0 - moment.rate * decay) as f32;
         let epsilon = self.epsilon as f32;
-        memory.first.resize(values.len(), 0.0);
-        memory.second.resize(values.len(), 0.0);
-        let memories = memory.first.iter_mut().zip(&mut memory.second);
-        for ((p, g), (m, v)) in values.iter_mut().zip(gradient).zip(memories) {
-            let g = g * moment.gradient_scale;
-            *m = b1 * *m + rest1 * g;
-            *v = b2 * *v + rest2 * g * g;
-            *p = *p * keep - length * *m / (v.sqrt() / root + epsilon);
-        }
+        moving.memory.first.resize(moving.values.len(), 0.0);
+        moving.memory.second.resize(moving.values.len(), 0.0);
+        moving.by(|Piece { values, gradient, first, second, .. }| {
+            let memories = first.iter_mut().zip(second.iter_mut());
+            for ((p, g), (m, v)) in values.iter_mut().zip(*gradient).zip(memories) {
+                let g = g * moment.gradient_scale;
+                *m = b1 * *m + rest1 * g;
+                *v = b2 * *v + rest2 * g * g;
+                *p = *p * keep - length * *m / (v.sqrt() / root + epsilon);
+            }
+        });
     }
 }

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::{Init, Site};
-use crate::nets::kernels::{LinearWeights, project};
+use crate::nets::kernels::{LinearWeights, linear};
 
 /// `y = x W^T + b`, as `torch.nn.Linear`.
 #[derive(Module, Debug)]
@@ -47,19 +47,9 @@ impl Linear {
         LinearWeights { weight: self.weight.val(), bias: bias.val() }
     }
 
-    /// Returns `[n, outputs]` for `[n, inputs]`, each row by a product of its own where no graph
-    /// records it: then a row's numbers do not depend on the rows beside it.
-    pub fn forward_rows(&self, x: Tensor<2>) -> Tensor<2> {
-        match (project(&x, &self.weight.val()), &self.bias) {
-            (Some(product), Some(bias)) => product + bias.val().unsqueeze(),
-            (Some(product), None) => product,
-            (None, _) => self.forward(x),
-        }
-    }
-
-    /// Returns `[..., outputs]` for `[..., inputs]`.
+    /// Returns `[..., outputs]` for `[..., inputs]`. On the CPU a row's numbers do not depend on the
+    /// rows beside it.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let weight = self.weight.val().transpose();
-        burn::tensor::module::linear(x, weight, self.bias.as_ref().map(Param::val))
+        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
 }

@@ -6,7 +6,6 @@
 //! the device and the random address of its parameters: the same seed gives the same net, whatever
 //! else was built before.
 
-mod attention;
 mod conv;
 mod drop;
 mod embedding;
@@ -16,7 +15,6 @@ mod norm;
 mod transformer;
 
 pub use super::kernels::{Gelu, silu};
-pub use attention::{attention, join_heads, split_heads};
 pub use conv::{Conv2d, Conv2dSpec};
 pub use drop::{DropPath, Dropout};
 pub use embedding::Embedding;

@@ -7,11 +7,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::{
-    Conv2d, Conv2dSpec, DropPath, Init, LayerNorm, Linear, Mode, Site, attention, join_heads,
-    split_heads,
-};
-use crate::nets::kernels::{BranchWeights, Gelu, LayerWeights, gelu, transformer};
+use super::{Conv2d, Conv2dSpec, DropPath, Init, LayerNorm, Linear, Mode, Site};
+use crate::nets::kernels::{BranchWeights, Gelu, LayerWeights, gelu, self_attention, transformer};
 
 /// A layer of a transformer, and how it is initialised.
 #[derive(Clone, Copy, Debug)]
@@ -164,10 +161,7 @@ struct SelfAttention {
 
 impl SelfAttention {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let parts = self.qkv.forward(x).chunk(3, 2).into_iter();
-        let parts: Vec<_> = parts.map(|part| split_heads(part, self.heads)).collect();
-        let [q, k, v] = parts.try_into().expect("three parts of three times the features");
-        self.proj.forward(join_heads(attention(q, k, v)))
+        self.proj.forward(self_attention(self.qkv.forward(x), self.heads))
     }
 }
 

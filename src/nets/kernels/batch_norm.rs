@@ -146,7 +146,6 @@ impl Moments {
 }
 
 /// Returns mean, factor and shift of every channel, of its mean, variance, scale and shift.
-#[cfg(target_arch = "x86_64")]
 pub(super) fn known_channels(
     [mean, variance, weight, bias]: [&[f32]; 4],
     epsilon: f64,

@@ -1,11 +1,11 @@
-//! Two-dimensional convolution by matrix products.
+//! Two-dimensional convolution.
 //!
-//! With the shifted planes `S` of a picture ([`shifts`](super::shifts)) and, for every row `ky` of
-//! the kernel, the weights `W[ky]` as a matrix `[outputs, kw * inputs]`, the output is the sum
-//! over `ky` of `W[ky]` times the window `ky` of `S`. The weight gradient is the sum over pictures
-//! of `dY` times the same windows; the input gradient is, for stride 1, itself a convolution of
-//! `dY` with the mirrored weights. burn-flex 0.22.1 computes the weight gradient as a convolution
-//! with the output gradient as its kernel, which costs several times more.
+//! Forward, sums run over the shifted planes of a picture ([`shifts`](super::shifts)) while they
+//! stay in registers ([`panels`](super::panels)). The input gradient is, for stride 1, the same with
+//! mirrored weights, and else the gradient of every place of the kernel, added up in the picture.
+//! The weight gradient has tiles of its own ([`weight_gradient`](super::weight_gradient)), and so
+//! have kernels of single channels ([`depthwise`](super::depthwise)). burn-flex 0.22.1 computes the
+//! weight gradient as a convolution with the output gradient as its kernel, and groups one by one.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -16,19 +16,13 @@ use burn::tensor::ops::ConvOptions;
 use rayon::prelude::*;
 
 use super::channels::{channel_totals, narrow};
-use super::dots::{self, Rows, add_dots};
+use super::depthwise;
 use super::flex::{Host, Operands, flex_tensor, take};
-use super::gemm::{Matrix, Target, multiply, multiply_into_window};
+use super::panels::{Buffers, Finish, Packed, correlate, pictures};
 use super::scratch::Scratch;
-use super::shifts::{Shape, gather, scatter};
+use super::shifts::{Shape, scatter};
 use super::vector::{self, vectorised};
-
-/// Independent partial sums of a weight gradient, whatever the number of threads.
-const LANES: usize = 8;
-
-/// Output pixels that a weight gradient takes together, at least: the end of a sum in a vector
-/// costs about as much as 64 of its pixels.
-const COLUMNS: usize = 512;
+use super::weight_gradient::weight_gradient;
 
 /// Step, border and groups of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +42,6 @@ pub fn conv2d(
     bias: Option<Tensor<1>>,
     geometry: Geometry,
 ) -> Tensor<4> {
-    if geometry.groups != 1 {
-        return plain(x, weight, bias, geometry);
-    }
     let done = match &bias {
         None => Operands::new([take(&x), take(&weight)]).map(|it| run(it, geometry)),
         Some(b) => Operands::new([take(&x), take(&weight), take(b)]).map(|it| run(it, geometry)),
@@ -61,9 +52,9 @@ pub fn conv2d(
 fn run<const N: usize>(operands: Operands<N>, geometry: Geometry) -> Tensor<4> {
     let [x, weight] = [0, 1].map(|i| operands.hosts[i].clone());
     let s = shape(&x, &weight, geometry);
-    let matrices = forward_matrices(weight.numbers(), &s);
-    let out = correlate(x.numbers(), &matrices, operands.hosts.get(2).map(Host::numbers), &s);
-    let out = flex_tensor(out, [s.n, s.outputs, s.out_h, s.out_w]);
+    let bias = operands.hosts.get(2).map(Host::numbers);
+    let out = forward(x.numbers(), weight.numbers(), bias, (&s, geometry.groups));
+    let out = flex_tensor(out, [s.n, geometry.groups * s.outputs, s.out_h, s.out_w]);
     operands.output(Convolution, (x, weight, geometry), out)
 }
 
@@ -79,15 +70,17 @@ fn plain(
     burn::tensor::module::conv2d(x, weight, bias, options)
 }
 
+/// Returns the shape of one group.
 pub(super) fn shape(x: &Host, weight: &Host, geometry: Geometry) -> Shape {
-    let [n, inputs, h, w] = x.dims();
-    let [outputs, fan, kernel_h, kernel_w] = weight.dims();
-    assert_eq!(fan, inputs, "a kernel over all channels");
-    let Geometry { stride, padding, .. } = geometry;
+    let [n, channels, h, w] = x.dims();
+    let [outputs, inputs, kernel_h, kernel_w] = weight.dims();
+    let Geometry { stride, padding, groups } = geometry;
+    assert_eq!(inputs * groups, channels, "a kernel over all channels of its group");
+    assert_eq!(outputs % groups, 0, "groups have as many outputs");
     let kernel = [kernel_h, kernel_w];
     let side = |axis: usize, size: usize| (size + 2 * padding[axis] - kernel[axis]) / stride + 1;
     let (out_h, out_w) = (side(0, h), side(1, w));
-    Shape { n, inputs, h, w, outputs, kernel, stride, padding, out_h, out_w }
+    Shape { n, inputs, h, w, outputs: outputs / groups, kernel, stride, padding, out_h, out_w }
 }
 
 type State = (Host, Host, Geometry);
@@ -102,83 +95,73 @@ impl<const N: usize> Backward<Flex, N> for Convolution {
     fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = Host::new(grads.consume::<Flex>(&ops.node));
         let (x, weight, geometry) = &ops.state;
-        let s = shape(x, weight, *geometry);
+        let (s, groups) = (shape(x, weight, *geometry), geometry.groups);
         if let Some(Some(node)) = ops.parents.first() {
-            let dx = input_gradient(weight.numbers(), dy.numbers(), &s);
+            let dx = input_gradient(weight.numbers(), dy.numbers(), &s, groups);
             grads.register::<Flex>(node.id, flex_tensor(dx, x.dims::<4>()));
         }
         if let Some(Some(node)) = ops.parents.get(1) {
-            let dw = weight_gradient(x.numbers(), dy.numbers(), &s);
+            let [x, dy] = [x, &dy].map(Host::numbers);
+            let dw = match s.is_single() {
+                true => depthwise::weight_gradient(x, dy, &s, groups),
+                false => weight_gradient(x, dy, &s, groups),
+            };
             grads.register::<Flex>(node.id, flex_tensor(dw, weight.dims::<4>()));
         }
         if let Some(Some(node)) = ops.parents.get(2) {
-            let db = bias_gradient(dy.numbers(), &s);
-            grads.register::<Flex>(node.id, flex_tensor(db, [s.outputs]));
+            let db = bias_gradient(dy.numbers(), groups * s.outputs, s.pixels());
+            grads.register::<Flex>(node.id, flex_tensor(db, [groups * s.outputs]));
         }
     }
 }
 
-/// Returns the weights as `kh` matrices `[outputs, kw * inputs]`.
-fn forward_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
-    let ([kernel_h, kernel_w], inputs) = (s.kernel, s.inputs);
-    let mut matrices = vec![0.0; weight.len()];
-    for (i, kernel_rows) in weight.chunks_exact(kernel_h * kernel_w).enumerate() {
-        let (output, input) = (i / inputs, i % inputs);
-        for (tap, number) in kernel_rows.iter().enumerate() {
-            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
-            matrices[((ky * s.outputs + output) * kernel_w + kx) * inputs + input] = *number;
-        }
+/// Returns the shape in which every group of a picture counts as a picture.
+fn grouped(s: &Shape, groups: usize) -> Shape {
+    Shape { n: s.n * groups, ..*s }
+}
+
+/// Returns the weights of every group; those of an output lie side by side.
+pub(super) fn packed(weight: &[f32], s: &Shape, groups: usize) -> Vec<Packed> {
+    let taps = s.kernel[0] * s.kernel[1];
+    let size = s.outputs * s.inputs * taps;
+    let pack = |group: usize| {
+        let place = |output: usize, input: usize| (output * s.inputs + input) * taps;
+        let weight = &weight[group * size..(group + 1) * size];
+        Packed::new(weight, [s.outputs, s.inputs, taps], place, false)
+    };
+    (0..groups).map(pack).collect()
+}
+
+fn forward(
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    (s, groups): (&Shape, usize),
+) -> Vec<f32> {
+    if s.is_single() && groups > 1 {
+        return depthwise::forward(x, weight, bias, s);
     }
-    matrices
+    let finish = bias.map_or(Finish::Sum, Finish::Bias);
+    correlate(x, &packed(weight, s, groups), &grouped(s, groups), finish)
 }
 
-/// Returns the mirrored weights with inputs and outputs exchanged, `[inputs, kw * outputs]` each.
-fn mirrored_matrices(weight: &[f32], s: &Shape) -> Vec<f32> {
-    let ([kernel_h, kernel_w], inputs, outputs) = (s.kernel, s.inputs, s.outputs);
-    let mut matrices = vec![0.0; weight.len()];
-    for (i, kernel_rows) in weight.chunks_exact(kernel_h * kernel_w).enumerate() {
-        let (output, input) = (i / inputs, i % inputs);
-        for (tap, number) in kernel_rows.iter().rev().enumerate() {
-            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
-            matrices[((ky * inputs + input) * kernel_w + kx) * outputs + output] = *number;
-        }
+fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
+    if s.is_single() && groups > 1 {
+        return depthwise::input_gradient(weight, dy, s);
     }
-    matrices
-}
-
-/// Returns the convolution of all pictures with the weights in matrices.
-fn correlate(x: &[f32], matrices: &[f32], bias: Option<&[f32]>, s: &Shape) -> Vec<f32> {
-    let mut out = vec![0.0_f32; s.n * s.output()];
-    let pictures = out.par_chunks_mut(s.output()).zip(x.par_chunks(s.input()));
-    pictures.for_each_init(Scratch::default, |scratch, (out, x)| {
-        let planes: &[f32] = if s.is_pointwise() {
-            x
-        } else {
-            let planes = scratch.numbers(s.planes() * s.plane());
-            gather(x, s, planes);
-            planes
-        };
-        if let Some(bias) = bias {
-            out.chunks_mut(s.pixels()).zip(bias).for_each(|(row, bias)| row.fill(*bias));
-        }
-        for (ky, matrix) in matrices.chunks_exact(s.outputs * s.planes()).enumerate() {
-            let first = ky == 0 && bias.is_none();
-            let target = if first { Target::Replace } else { Target::Add };
-            let a = Matrix::new(matrix, s.outputs, s.planes());
-            let window = &planes[s.window(ky)..];
-            let b = Matrix::window(window, s.planes(), s.pixels(), s.plane());
-            multiply(a, b, out, target);
-        }
-    });
-    out
-}
-
-fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
+    let taps = s.kernel[0] * s.kernel[1];
+    let size = s.outputs * s.inputs * taps;
     let mirrored_padding = |axis: usize| (s.kernel[axis] - 1).checked_sub(s.padding[axis]);
     let (1, Some(above), Some(left)) = (s.stride, mirrored_padding(0), mirrored_padding(1)) else {
-        return strided_input_gradient(weight, dy, s);
+        return strided_input_gradient(weight, dy, s, groups);
+    };
+    let pack = |group: usize| {
+        let place = |input: usize, output: usize| (output * s.inputs + input) * taps;
+        let weight = &weight[group * size..(group + 1) * size];
+        Packed::new(weight, [s.inputs, s.outputs, taps], place, true)
     };
     let mirrored = Shape {
+        n: s.n * groups,
         inputs: s.outputs,
         h: s.out_h,
         w: s.out_w,
@@ -188,92 +171,50 @@ fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
         out_w: s.w,
         ..*s
     };
-    correlate(dy, &mirrored_matrices(weight, s), None, &mirrored)
+    correlate(dy, &(0..groups).map(pack).collect::<Vec<_>>(), &mirrored, Finish::Sum)
 }
 
-/// The gradient of the windows, `W[ky]^T dY`, added up in the planes and then in the picture.
-fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    let matrices = forward_matrices(weight, s);
-    let mut dx = vec![0.0_f32; s.n * s.input()];
-    let pictures = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
-    pictures.for_each_init(Scratch::default, |scratch, (dx, dy)| {
-        let planes = scratch.numbers(s.planes() * s.plane());
-        planes.fill(0.0);
-        let dy = Matrix::new(dy, s.outputs, s.pixels());
-        for (ky, matrix) in matrices.chunks_exact(s.outputs * s.planes()).enumerate() {
-            let a = Matrix::new(matrix, s.outputs, s.planes()).transposed();
-            let window = &mut planes[s.window(ky)..];
-            multiply_into_window(a, dy, window, s.plane(), Target::Add);
-        }
-        scatter(planes, s, dx);
-    });
+/// The gradient of what every place of the kernel sees, added up in the picture.
+fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
+    let taps = s.kernel[0] * s.kernel[1];
+    let size = s.outputs * s.inputs * taps;
+    // For each picture a 1x1 convolution from outputs to inputs and places.
+    let seen = Shape {
+        n: 1,
+        inputs: s.outputs,
+        h: s.out_h,
+        w: s.out_w,
+        outputs: s.inputs * taps,
+        kernel: [1, 1],
+        stride: 1,
+        padding: [0, 0],
+        ..*s
+    };
+    let pack = |group: usize| {
+        let place = |seen: usize, output: usize| output * s.inputs * taps + seen;
+        let weight = &weight[group * size..(group + 1) * size];
+        Packed::new(weight, [s.inputs * taps, s.outputs, 1], place, false)
+    };
+    let weights: Vec<Packed> = (0..groups).map(pack).collect();
+    let mut dx = vec![0.0_f32; s.n * groups * s.input()];
+    let jobs = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
+    jobs.enumerate().for_each_init(
+        <(Buffers, Scratch)>::default,
+        |(buffers, scratch), (i, (dx, dy))| {
+            let pulled = scratch.numbers(seen.output());
+            pictures(dy, (&weights[i % groups], Finish::Sum), &seen, buffers, pulled);
+            scatter(pulled, s, dx);
+        },
+    );
     dx
 }
 
-fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    let per_lane = s.n.div_ceil(LANES);
-    let lanes: Vec<Vec<f32>> = x
-        .par_chunks(per_lane * s.input())
-        .zip(dy.par_chunks(per_lane * s.output()))
-        .map(|(x, dy)| lane_weight_gradient(x, dy, s))
-        .collect();
-    let mut lanes = lanes.into_iter();
-    let mut total = lanes.next().expect("a batch has a picture");
-    for lane in lanes {
-        total.iter_mut().zip(&lane).for_each(|(t, l)| *t += l);
-    }
-    let mut dw = vec![0.0; total.len()];
-    let ([kernel_h, kernel_w], inputs) = (s.kernel, s.inputs);
-    for (i, kernel_rows) in dw.chunks_exact_mut(kernel_h * kernel_w).enumerate() {
-        let (output, input) = (i / inputs, i % inputs);
-        for (tap, number) in kernel_rows.iter_mut().enumerate() {
-            let (ky, kx) = (tap / kernel_w, tap % kernel_w);
-            *number = total[((ky * s.outputs + output) * kernel_w + kx) * inputs + input];
-        }
-    }
-    dw
-}
-
-/// Returns the weight gradient of some pictures, as matrices `[outputs, kw * inputs]`.
-fn lane_weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> {
-    let mut sum = vec![0.0_f32; s.kernel[0] * s.outputs * s.planes()];
-    let pictures = COLUMNS.div_ceil(s.pixels()).min(x.len() / s.input());
-    // Rows of `dY` end in zeros, so that what stands in the planes behind a window does not count.
-    let columns = s.pixels().next_multiple_of(dots::LANES);
-    let dy_step = s.outputs.next_multiple_of(dots::TILE) * columns;
-    let planes_step = s.planes().next_multiple_of(dots::TILE) * s.plane();
-    let (mut dy_scratch, mut planes_scratch) = (Scratch::default(), Scratch::default());
-    let dy_rows = dy_scratch.numbers(pictures * dy_step);
-    let planes = planes_scratch.numbers(pictures * planes_step + dots::LANES);
-    for (x, dy) in x.chunks(pictures * s.input()).zip(dy.chunks(pictures * s.output())) {
-        for (target, picture) in planes.chunks_mut(planes_step).zip(x.chunks(s.input())) {
-            gather(picture, s, &mut target[..s.planes() * s.plane()]);
-        }
-        for (target, picture) in dy_rows.chunks_mut(dy_step).zip(dy.chunks(s.output())) {
-            let rows = target.chunks_mut(columns).zip(picture.chunks(s.pixels()));
-            rows.for_each(|(target, row)| target[..s.pixels()].copy_from_slice(row));
-        }
-        let a =
-            Rows { numbers: dy_rows, count: s.outputs, row_step: columns, picture_step: dy_step };
-        for (ky, sum) in sum.chunks_mut(s.outputs * s.planes()).enumerate() {
-            let b = Rows {
-                numbers: &planes[s.window(ky)..],
-                count: s.planes(),
-                row_step: s.plane(),
-                picture_step: planes_step,
-            };
-            add_dots(a, b, x.len() / s.input(), columns, sum);
-        }
-    }
-    sum
-}
-
-fn bias_gradient(dy: &[f32], s: &Shape) -> Vec<f32> {
-    let mut sums = vec![[0.0; 2]; s.n * s.outputs];
-    sums.par_chunks_mut(s.outputs)
-        .zip(dy.par_chunks(s.output()))
+fn bias_gradient(dy: &[f32], outputs: usize, pixels: usize) -> Vec<f32> {
+    let mut sums = vec![[0.0; 2]; dy.len() / pixels];
+    sums.par_chunks_mut(outputs)
+        .zip(dy.par_chunks(outputs * pixels))
         .for_each(|(sums, dy)| row_sums(dy, sums));
-    let [db, _] = channel_totals(&sums, s.outputs);
+    let [db, _] = channel_totals(&sums, outputs);
     narrow(db)
 }
 
@@ -289,9 +230,10 @@ vectorised!(row_sums = row_sums_loop, (dy: &[f32], sums: &mut [[f64; 2]]));
 
 #[cfg(test)]
 mod tests {
+    use super::super::laws::on_threads;
     use super::*;
     use crate::terms::Seed;
-    use crate::testing::{Tol, close_f32};
+    use crate::testing::{Tol, close, close_f32};
     use burn::tensor::{Device, TensorData};
 
     fn draw<const D: usize>(shape: [usize; D], seed: Seed, device: &Device) -> Tensor<D> {
@@ -305,7 +247,7 @@ mod tests {
 
     /// `[n, inputs, h, w, outputs]`, then height and width of the kernel, stride, and padding in
     /// both directions.
-    const CASES: [[usize; 10]; 17] = [
+    const CASES: [[usize; 10]; 25] = [
         [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
         [2, 3, 5, 7, 4, 3, 3, 1, 1, 1],
         [3, 4, 8, 8, 5, 3, 3, 2, 1, 1],
@@ -323,17 +265,41 @@ mod tests {
         [2, 2, 7, 9, 3, 5, 3, 1, 0, 2],
         [2, 2, 4, 3, 3, 1, 2, 1, 2, 0],
         [3, 2, 9, 9, 3, 3, 3, 2, 0, 0],
+        [9, 40, 4, 4, 70, 3, 3, 1, 1, 1],
+        [2, 20, 33, 18, 9, 3, 3, 1, 1, 1],
+        [3, 130, 3, 3, 150, 3, 3, 1, 1, 1],
+        [2, 50, 7, 7, 17, 1, 1, 1, 0, 0],
+        [2, 17, 12, 12, 24, 1, 1, 2, 0, 0],
+        [1, 16, 20, 20, 130, 3, 3, 2, 1, 1],
+        [1, 3, 40, 37, 8, 7, 7, 2, 3, 3],
+        [2, 8, 12, 12, 5, 4, 4, 4, 0, 0],
+    ];
+
+    /// The same, and groups.
+    const GROUPED: [([usize; 10], usize); 11] = [
+        ([2, 3, 5, 7, 3, 3, 3, 1, 1, 1], 3),
+        ([2, 9, 8, 8, 9, 3, 3, 2, 1, 1], 9),
+        ([3, 2, 1, 1, 2, 3, 3, 1, 1, 1], 2),
+        ([1, 5, 9, 12, 5, 5, 5, 2, 2, 2], 5),
+        ([1, 4, 11, 6, 4, 7, 3, 3, 1, 0], 4),
+        ([2, 17, 28, 28, 17, 3, 3, 1, 1, 1], 17),
+        ([1, 4, 7, 7, 4, 1, 1, 2, 0, 0], 4),
+        ([2, 4, 6, 6, 6, 3, 3, 1, 1, 1], 2),
+        ([2, 6, 8, 9, 9, 3, 3, 2, 1, 1], 3),
+        ([1, 3, 5, 5, 6, 3, 3, 1, 1, 1], 3),
+        ([2, 36, 5, 5, 36, 1, 1, 1, 0, 0], 2),
     ];
 
     #[test]
     fn equals_the_plain_operator_forward_and_backward() {
         let device = Device::flex().autodiff();
-        for (i, case) in CASES.into_iter().enumerate() {
+        let cases = CASES.into_iter().map(|case| (case, 1)).chain(GROUPED);
+        for (i, (case, groups)) in cases.enumerate() {
             let [n, c, h, w, o, kernel_h, kernel_w, stride, above, left] = case;
-            let geometry = Geometry { stride, padding: [above, left], groups: 1 };
+            let geometry = Geometry { stride, padding: [above, left], groups };
             let seed = Seed::root(1).index(i as u64);
             let x = draw([n, c, h, w], seed.child("x"), &device);
-            let weight = draw([o, c, kernel_h, kernel_w], seed.child("w"), &device);
+            let weight = draw([o, c / groups, kernel_h, kernel_w], seed.child("w"), &device);
             let bias = (i % 2 == 0).then(|| draw([o], seed.child("b"), &device));
             let run = |conv: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, Geometry) -> Tensor<4>| {
                 let out = conv(x.clone(), weight.clone(), bias.clone(), geometry);
@@ -345,8 +311,8 @@ mod tests {
                 parts.extend(bias.iter().map(|b| numbers(b.grad(&grads).unwrap())));
                 parts
             };
-            // Sums of up to 1,100 products of standard normals in another order: their rounding is
-            // some 1e-7 of sqrt(1100) ~ 33.
+            // Sums of up to 1,400 products of standard normals in another order: their rounding is
+            // some 1e-7 of sqrt(1400) ~ 37.
             for (ours, theirs) in run(conv2d).iter().zip(run(plain)) {
                 close_f32(ours, &theirs, Tol::absolute(5e-5).or_relative(1e-5));
             }
@@ -356,14 +322,60 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_threads() {
         let device = Device::flex().autodiff();
-        let geometry = Geometry { stride: 1, padding: [1, 1], groups: 1 };
-        let run = || {
-            let x = draw([40, 3, 8, 8], Seed::root(2).child("x"), &device);
-            let weight = draw([6, 3, 3, 3], Seed::root(2).child("w"), &device);
-            let grads = conv2d(x, weight.clone(), None, geometry).powi_scalar(2).sum().backward();
-            numbers(weight.grad(&grads).unwrap())
+        let run = |groups: usize, stride: usize| {
+            let geometry = Geometry { stride, padding: [1, 1], groups };
+            let x = draw([40, 6, 8, 8], Seed::root(2).child("x"), &device);
+            let weight = draw([6, 6 / groups, 3, 3], Seed::root(2).child("w"), &device);
+            let out = conv2d(x.clone(), weight.clone(), None, geometry);
+            let grads = out.clone().powi_scalar(2).sum().backward();
+            let parts = [out.detach(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap()];
+            parts.map(numbers).concat()
         };
-        let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-        assert_eq!(pool(1).install(run), pool(3).install(run));
+        for (groups, stride) in [(1, 1), (1, 2), (2, 1), (6, 1), (6, 2)] {
+            on_threads(|| run(groups, stride));
+        }
+    }
+
+    /// The law in double precision, for central differences: stride 2, two groups.
+    fn objective([x, weight]: &[Vec<f64>; 2], dy: &[f64]) -> f64 {
+        let mut total = 0.0;
+        for (at, dy) in dy.iter().enumerate() {
+            let (n, o, y, x_out) = (at / 16, at / 4 % 4, at / 2 % 2, at % 2);
+            for tap in 0..2 * 9 {
+                let (c, ky, kx) = (tap / 9, tap / 3 % 3, tap % 3);
+                let (row, column) = (2 * y + ky, 2 * x_out + kx); // One more than in the picture.
+                if (1..=4).contains(&row) && (1..=4).contains(&column) {
+                    let from = ((n * 4 + o / 2 * 2 + c) * 4 + row - 1) * 4 + column - 1;
+                    total += dy * weight[o * 18 + tap] * x[from];
+                }
+            }
+        }
+        total
+    }
+
+    #[test]
+    fn gradients_agree_with_differences_in_double_precision() {
+        let device = Device::flex().autodiff();
+        let x = draw([2, 4, 4, 4], Seed::root(3).child("x"), &device);
+        let weight = draw([4, 2, 3, 3], Seed::root(3).child("w"), &device);
+        let geometry = Geometry { stride: 2, padding: [1, 1], groups: 2 };
+        let out = conv2d(x.clone(), weight.clone(), None, geometry);
+        let grads = super::super::laws::pull(&out);
+        let got = [x.grad(&grads).unwrap(), weight.grad(&grads).unwrap()].map(numbers);
+        let wide = |x: Vec<f32>| x.into_iter().map(f64::from).collect::<Vec<_>>();
+        let dy = wide(numbers(super::super::laws::draw(out.dims(), Seed::root(77))));
+        let parts = [wide(numbers(x)), wide(numbers(weight))];
+        for (part, got) in got.iter().enumerate() {
+            for (i, got) in got.iter().enumerate() {
+                let at = |step: f64| {
+                    let mut parts = parts.clone();
+                    parts[part][i] += step;
+                    objective(&parts, &dy)
+                };
+                // The objective is linear in each number: differences are good to 1e-13.
+                let want = (at(0.5) - at(-0.5)) / 1.0;
+                close(f64::from(*got), want, Tol::absolute(5e-6).or_relative(1e-5));
+            }
+        }
     }
 }

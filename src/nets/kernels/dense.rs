@@ -10,6 +10,9 @@
 
 use rayon::prelude::*;
 
+use super::transpose::{Source, transpose};
+use super::vector::{Level, level};
+
 /// Rows of a tile: with two vectors of AVX-512 each they leave four of its registers.
 pub(super) const ROWS: usize = 14;
 
@@ -55,13 +58,30 @@ impl Interleaved {
     }
 }
 
-/// A weight, `[outputs, inputs]`, and what is added to each product, `[outputs]` or nothing.
+impl Interleaved {
+    /// Replaces all rows by the columns of a matrix of `count` columns.
+    pub(super) fn fill_columns(&mut self, count: usize, matrix: &[f32]) {
+        let inputs = matrix.len() / count;
+        let block = ROWS * inputs;
+        (self.rows, self.inputs) = (count, inputs);
+        self.numbers.resize(count.div_ceil(ROWS) * block, 0.0);
+        self.numbers.par_chunks_mut(block).enumerate().for_each(|(i, to)| {
+            let some = ROWS.min(count - i * ROWS);
+            for (to, row) in to.chunks_exact_mut(ROWS).zip(matrix.chunks_exact(count)) {
+                to[..some].copy_from_slice(&row[i * ROWS..][..some]);
+            }
+        });
+    }
+}
+
+/// A weight, `[outputs, inputs]` or, transposed, `[inputs, outputs]`, and what is added to each product, `[outputs]` or nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Weight<'a> {
     pub(super) numbers: &'a [f32],
     pub(super) bias: Option<&'a [f32]>,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
+    pub(super) transposed: bool,
 }
 
 /// Multiplies all rows with a weight. `finish(new, old, column)` takes a part of a row of products,
@@ -133,73 +153,17 @@ impl Shared {
 fn interleave(weight: Weight<'_>, first: usize, panel: &mut [f32]) {
     let Weight { numbers, outputs, inputs, .. } = weight;
     let count = COLUMNS.min(outputs - first);
+    if weight.transposed {
+        for (to, row) in panel.chunks_exact_mut(COLUMNS).zip(numbers.chunks_exact(outputs)) {
+            to[..count].copy_from_slice(&row[first..first + count]);
+            to[count..].fill(0.0);
+        }
+        return;
+    }
     let rows = &numbers[first * inputs..(first + count) * inputs];
-    let mut done = 0;
-    #[cfg(target_arch = "x86_64")]
-    if count == COLUMNS && is_x86_feature_detected!("avx512f") {
-        done = inputs / SQUARE * SQUARE;
-        for column in (0..done).step_by(SQUARE) {
-            for row in (0..COLUMNS).step_by(SQUARE) {
-                let from = &rows[row * inputs + column..];
-                // SAFETY: the processor has these instructions.
-                unsafe { exchange(from, inputs, &mut panel[column * COLUMNS + row..]) };
-            }
-        }
-    }
-    for (column, to) in panel.chunks_exact_mut(COLUMNS).enumerate().skip(done) {
-        for (row, to) in to.iter_mut().enumerate() {
-            *to = if row < count { rows[row * inputs + column] } else { 0.0 };
-        }
-    }
-}
-
-/// Side of the squares that are exchanged in registers.
-const SQUARE: usize = 16;
-
-/// Writes the columns of a square, whose rows are `step` apart, as rows of a panel.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn exchange(from: &[f32], step: usize, to: &mut [f32]) {
-    use std::arch::x86_64::{
-        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_setzero_ps,
-        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
-        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
-    };
-    assert!(from.len() >= (SQUARE - 1) * step + SQUARE, "the square lies in the weight");
-    assert!(to.len() >= (SQUARE - 1) * COLUMNS + SQUARE, "the square lies in the panel");
-    let (mut a, mut b) = ([_mm512_setzero_ps(); SQUARE], [_mm512_setzero_ps(); SQUARE]);
-    for (i, row) in a.iter_mut().enumerate() {
-        // SAFETY: the assertion above.
-        *row = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * step)) };
-    }
-    // Pairs of rows, then fours; lanes of 128 bits stay where they are.
-    for i in 0..SQUARE / 2 {
-        b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
-        b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
-    }
-    for i in 0..SQUARE / 4 {
-        for half in 0..2 {
-            let (low, high) = (b[4 * i + half], b[4 * i + 2 + half]);
-            let (low, high) = (_mm512_castps_pd(low), _mm512_castps_pd(high));
-            a[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-            a[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-        }
-    }
-    // Now `a[4 g + c]` holds in lane q the rows 4 g .. 4 g + 4 of column 4 q + c.
-    let mut store = |column: usize, x: __m512| {
-        // SAFETY: the assertion above.
-        unsafe { _mm512_storeu_ps(to.as_mut_ptr().add(column * COLUMNS), x) };
-    };
-    for c in 0..4 {
-        let even = [0, 8].map(|g| (a[g + c], a[g + 4 + c]));
-        let [low, high] = [0, 1].map(|half| {
-            let (x, y) = even[half];
-            (_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xDD>(x, y))
-        });
-        store(c, _mm512_shuffle_f32x4::<0x88>(low.0, high.0));
-        store(4 + c, _mm512_shuffle_f32x4::<0x88>(low.1, high.1));
-        store(8 + c, _mm512_shuffle_f32x4::<0xDD>(low.0, high.0));
-        store(12 + c, _mm512_shuffle_f32x4::<0xDD>(low.1, high.1));
+    transpose(Source { numbers: rows, step: inputs, rows: count, columns: inputs }, panel, COLUMNS);
+    for column in panel.chunks_exact_mut(COLUMNS) {
+        column[count..].fill(0.0);
     }
 }
 
@@ -209,15 +173,12 @@ type Tile = [[f32; COLUMNS]; ROWS];
 fn products(rows: &[f32], panel: &[f32], tile: &mut Tile) {
     assert_eq!(rows.len() / ROWS, panel.len() / COLUMNS, "inner sizes agree");
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has these instructions.
-            return unsafe { products_avx512(rows, panel, tile) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has these instructions.
-            return unsafe { products_avx2(rows, panel, tile) };
-        }
+    match level() {
+        // SAFETY: the processor has these instructions.
+        Level::Avx512 => return unsafe { products_avx512(rows, panel, tile) },
+        // SAFETY: the processor has these instructions.
+        Level::Avx2 => return unsafe { products_avx2(rows, panel, tile) },
+        Level::Plain => {}
     }
     products_loop(rows, panel, tile, |a, b, sum| a * b + sum);
 }
@@ -310,7 +271,13 @@ mod tests {
         interleaved.fill(rows, inputs, |first, to| {
             to.copy_from_slice(&x[first * inputs..][..to.len()]);
         });
-        let weight = Weight { numbers: &w, bias: bias.then_some(&offset), outputs, inputs };
+        let weight = Weight {
+            numbers: &w,
+            bias: bias.then_some(&offset),
+            outputs,
+            inputs,
+            transposed: false,
+        };
         let mut out = vec![f32::NAN; rows * outputs];
         multiply(&interleaved, weight, &mut out, |new, old, _| old.copy_from_slice(new));
         out
@@ -371,7 +338,7 @@ mod tests {
         let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
         close_all(&wide(&apart), &wide(&fused), Tol::absolute(2e-5));
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if level() > Level::Plain {
             assert_eq!(ours, fused);
         }
         close_all(&wide(&ours), &wide(&fused), Tol::absolute(2e-5));

@@ -6,6 +6,8 @@ use burn::backend::{Autodiff, BackendTypes, DType, Flex, TensorMetadata as _};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
+use super::memory;
+
 /// A tensor of the CPU backend, contiguous and in single precision.
 #[derive(Clone, Debug)]
 pub(super) struct Host(FlexTensor);
@@ -30,6 +32,7 @@ impl Host {
 
 /// Makes a tensor of the CPU backend.
 pub(super) fn flex_tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    memory::keep();
     FlexTensor::from_data(burn::tensor::TensorData::new(values, shape))
 }
 

@@ -51,3 +51,19 @@ pub(super) fn on_threads(run: impl Fn() -> Vec<f32> + Sync) {
     let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
     assert_eq!(bits(pool(1).install(&run)), bits(pool(3).install(&run)));
 }
+
+/// Every law of this room holds with the vectors of lesser processors: the tests run again, in
+/// processes of their own, at each lower level.
+#[test]
+fn laws_hold_with_narrower_vectors() {
+    let tests = std::env::current_exe().expect("a test runs from a file");
+    for level in ["avx2", "plain"] {
+        let run = std::process::Command::new(&tests)
+            .args(["nets::kernels", "--skip", "narrower_vectors"])
+            .env("ERSATZ_VECTORS", level)
+            .output()
+            .expect("the tests start again");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && !said.contains(" 0 passed"), "{level}: {said}");
+    }
+}

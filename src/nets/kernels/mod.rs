@@ -6,35 +6,41 @@
 //! order.
 #![expect(unsafe_code, reason = "matrix products take raw pointers; vector units are asked for")]
 
+mod attention;
 mod batch_norm;
 mod channels;
 mod conv_norm;
 mod convolution;
 mod dense;
-mod dots;
+mod depthwise;
 mod flex;
 mod gelu;
 mod gemm;
 mod group_norm;
 mod layer_norm;
+mod linear;
+mod memory;
+mod panels;
 mod pooling;
 mod scratch;
 mod shifts;
 mod silu;
 mod transformer;
+mod transpose;
 mod vector;
+mod weight_gradient;
 
 #[cfg(test)]
 mod laws;
 
+pub use attention::{attention, self_attention};
 pub use batch_norm::{Affine, Finish, Trained, batch_norm, batch_norm_train};
 pub use conv_norm::{KnownNorm, conv_norm_relu};
 pub use convolution::{Geometry, conv2d};
 pub use gelu::{Gelu, gelu};
 pub use group_norm::{Activation, Grouping, group_norm};
 pub use layer_norm::layer_norm;
+pub use linear::linear;
 pub use pooling::{Window, max_pool, mean_pool};
 pub use silu::silu;
-pub use transformer::{
-    BranchWeights, LayerWeights, LinearWeights, NormWeights, project, transformer,
-};
+pub use transformer::{BranchWeights, LayerWeights, LinearWeights, NormWeights, transformer};

@@ -1,15 +1,18 @@
-//! Pools outside of a graph: the largest or the mean of the pixels in a moving window.
+//! Pools: the largest or the mean of the pixels in a moving window, as one node of the graph.
 //!
 //! A window is taken apart into rows and columns: the rows of a window are put together once, whole
-//! rows at a time, and then its columns. Within a graph and on other devices than the CPU the plain
-//! operators serve.
+//! rows at a time, and then its columns. On other devices than the CPU the plain operators serve.
 
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use rayon::prelude::*;
 
-use super::flex::{Operands, flex_tensor, take};
+use super::flex::{Host, Operands, flex_tensor, take};
 use super::vector::vectorised;
 
 /// A square window that moves over a picture.
@@ -28,7 +31,8 @@ pub struct Window {
 /// does not count.
 pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
     let Window { side, stride, padding } = window;
-    pool(&x, window, max_plane).unwrap_or_else(|| {
+    let kind = Kind { forward: max_plane, backward: max_gradient };
+    pool(&x, window, kind).unwrap_or_else(|| {
         let options = MaxPoolOptions::new([side; 2]).with_stride([stride; 2]);
         max_pool2d(x, options.with_padding([padding; 2]))
     })
@@ -38,14 +42,15 @@ pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
 /// count.
 pub fn mean_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
     let Window { side, stride, padding } = window;
-    pool(&x, window, mean_plane).unwrap_or_else(|| {
+    let kind = Kind { forward: mean_plane, backward: mean_gradient };
+    pool(&x, window, kind).unwrap_or_else(|| {
         let options = AvgPoolOptions::new([side; 2]).with_stride([stride; 2]);
         avg_pool2d(x, options.with_padding([padding; 2]).with_count_include_pad(false))
     })
 }
 
 /// The sizes of a plane and of its windows.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Sizes {
     h: usize,
     w: usize,
@@ -69,10 +74,17 @@ impl Sizes {
     }
 }
 
-/// Pools one plane after the other, unless there is a graph or another device.
-fn pool(x: &Tensor<4>, window: Window, plane: fn(&[f32], Sizes, &mut [f32])) -> Option<Tensor<4>> {
-    let operands = Operands::new([take(x)]).filter(|operands| !operands.tracked())?;
-    let [host] = &operands.hosts;
+/// A pool: how a plane is pooled, and how a gradient goes back, given input, output and gradient.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    forward: fn(&[f32], Sizes, &mut [f32]),
+    backward: fn([&[f32]; 3], Sizes, &mut [f32]),
+}
+
+/// Pools one plane after the other, unless on another device.
+fn pool(x: &Tensor<4>, window: Window, kind: Kind) -> Option<Tensor<4>> {
+    let operands = Operands::new([take(x)])?;
+    let [host] = operands.hosts.clone();
     let [n, c, h, w] = host.dims();
     let Window { side, stride, padding } = window;
     assert!(2 * padding <= side && side <= h.min(w) + 2 * padding, "windows lie in the picture");
@@ -82,8 +94,40 @@ fn pool(x: &Tensor<4>, window: Window, plane: fn(&[f32], Sizes, &mut [f32])) -> 
     out.par_chunks_mut(out_h * out_w)
         .zip(host.numbers().par_chunks(h * w))
         .with_min_len(8)
-        .for_each(|(out, x)| plane(x, sizes, out));
-    Some(operands.constant(flex_tensor(out, [n, c, out_h, out_w])))
+        .for_each(|(out, x)| (kind.forward)(x, sizes, out));
+    let out = flex_tensor(out, [n, c, out_h, out_w]);
+    let y = Host::new(out.clone());
+    Some(operands.output(Pool, Memory { x: host, y, sizes, kind }, out))
+}
+
+#[derive(Clone, Debug)]
+struct Memory {
+    x: Host,
+    y: Host,
+    sizes: Sizes,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+struct Pool;
+
+impl Backward<Flex, 1> for Pool {
+    type State = Memory;
+
+    fn backward(self, ops: Ops<Memory, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = Host::new(grads.consume::<Flex>(&ops.node));
+        let [Some(node)] = ops.parents else { return };
+        let Memory { x, y, sizes, kind } = &ops.state;
+        let [_, _, out_h, out_w] = dy.dims::<4>();
+        let (pixels, size) = (out_h * out_w, sizes.h * sizes.w);
+        let mut dx = vec![0.0; x.numbers().len()];
+        let outputs = y.numbers().par_chunks(pixels).zip(dy.numbers().par_chunks(pixels));
+        dx.par_chunks_mut(size)
+            .zip(x.numbers().par_chunks(size).zip(outputs))
+            .with_min_len(8)
+            .for_each(|(dx, (x, (y, dy)))| (kind.backward)([x, y, dy], *sizes, dx));
+        grads.register::<Flex>(node.id, flex_tensor(dx, x.dims::<4>()));
+    }
 }
 
 /// The larger number; what is not a number stays.
@@ -141,6 +185,39 @@ fn mean_plane_loop(x: &[f32], s: Sizes, out: &mut [f32]) {
     });
 }
 
+/// The gradient of a window goes to the first of its numbers that is the largest, row by row.
+fn max_gradient([x, y, dy]: [&[f32]; 3], s: Sizes, dx: &mut [f32]) {
+    let rows = y.chunks_exact(s.out_w).zip(dy.chunks_exact(s.out_w));
+    for (i, (y, dy)) in rows.enumerate() {
+        for (j, (y, dy)) in y.iter().zip(dy).enumerate() {
+            let columns = s.inside(j, s.w);
+            let place = s.rows(i).find_map(|row| {
+                let line = &x[row * s.w..(row + 1) * s.w][columns.clone()];
+                let is_it = |x: &f32| x.to_bits() == y.to_bits() || x >= y || x.is_nan();
+                line.iter().position(is_it).map(|column| row * s.w + columns.start + column)
+            });
+            if let Some(place) = place {
+                dx[place] += dy;
+            }
+        }
+    }
+}
+
+/// The gradient of a window goes to all of its numbers alike.
+fn mean_gradient([_, _, dy]: [&[f32]; 3], s: Sizes, dx: &mut [f32]) {
+    for (i, dy) in dy.chunks_exact(s.out_w).enumerate() {
+        let rows = s.rows(i);
+        for (j, dy) in dy.iter().enumerate() {
+            let columns = s.inside(j, s.w);
+            let share = dy / (rows.len() * columns.len()) as f32;
+            for row in rows.clone() {
+                let line = &mut dx[row * s.w..(row + 1) * s.w][columns.clone()];
+                line.iter_mut().for_each(|dx| *dx += share);
+            }
+        }
+    }
+}
+
 vectorised!(max_plane = max_plane_loop, (x: &[f32], s: Sizes, out: &mut [f32]));
 vectorised!(mean_plane = mean_plane_loop, (x: &[f32], s: Sizes, out: &mut [f32]));
 
@@ -148,7 +225,7 @@ vectorised!(mean_plane = mean_plane_loop, (x: &[f32], s: Sizes, out: &mut [f32])
 mod tests {
     use burn::tensor::Device;
 
-    use super::super::laws::{draw, leaf, numbers, on_threads};
+    use super::super::laws::{draw, leaf, numbers, on_threads, plain_and_ours};
     use super::*;
     use crate::terms::Seed;
     use crate::testing::{Tol, close_f32};
@@ -175,6 +252,27 @@ mod tests {
             let ours = max_pool(x.clone(), window);
             assert_eq!(ours.dims(), plain.dims());
             close_f32(&numbers(ours), &numbers(plain), Tol::absolute(0.0));
+            let plain_max = |[x]: [Tensor<4>; 1]| {
+                let options = MaxPoolOptions::new([side; 2]).with_stride([stride; 2]);
+                max_pool2d(x, options.with_padding([padding; 2]))
+            };
+            let plain_mean = |[x]: [Tensor<4>; 1]| {
+                let options = AvgPoolOptions::new([side; 2]).with_stride([stride; 2]);
+                avg_pool2d(x, options.with_padding([padding; 2]).with_count_include_pad(false))
+            };
+            let (max, mean) = (
+                |[x]: [Tensor<4>; 1]| max_pool(x, window),
+                |[x]: [Tensor<4>; 1]| mean_pool(x, window),
+            );
+            for (theirs, ours) in [
+                plain_and_ours([x.clone()], plain_max, max),
+                plain_and_ours([x.clone()], plain_mean, mean),
+            ] {
+                // Gradients are sums of up to 9 numbers, in another order.
+                for (ours, theirs) in ours.iter().zip(&theirs) {
+                    close_f32(ours, theirs, Tol::absolute(2e-6));
+                }
+            }
             let options = AvgPoolOptions::new([side; 2]).with_stride([stride; 2]);
             let options = options.with_padding([padding; 2]).with_count_include_pad(false);
             let plain = avg_pool2d(x.clone(), options);

@@ -57,6 +57,11 @@ impl Shape {
         (ky % self.stride * self.phase_rows() + ky / self.stride) * self.out_w
     }
 
+    /// Returns whether one channel becomes one channel.
+    pub(super) fn is_single(&self) -> bool {
+        self.inputs == 1 && self.outputs == 1
+    }
+
     /// Returns whether the only plane of a channel is the channel itself.
     pub(super) fn is_pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.stride == 1 && self.padding == [0, 0]
@@ -140,18 +145,23 @@ fn gather_rows(
     }
 }
 
-/// Adds planes back to the picture they would be taken from.
-pub(super) fn scatter(planes: &[f32], s: &Shape, x: &mut [f32]) {
-    let mut sources = planes.chunks_exact(s.plane());
-    for kx in 0..s.kernel[1] {
-        let inside = s.inside(kx);
-        for channel in x.chunks_exact_mut(s.h * s.w) {
-            let plane = sources.next().expect("a plane for every channel and column");
-            for (row, source) in plane.chunks_exact(s.out_w).enumerate() {
-                let Some(y) = s.source(row).filter(|_| !inside.is_empty()) else { continue };
-                let start = y * s.w + inside.start * s.stride + kx - s.padding[1];
-                let to = channel[start..(y + 1) * s.w].iter_mut().step_by(s.stride);
-                to.zip(&source[inside.clone()]).for_each(|(to, from)| *to += from);
+/// Adds what every place of the kernel saw, `[inputs, kh * kw, pixels]`, to the picture.
+pub(super) fn scatter(seen: &[f32], s: &Shape, x: &mut [f32]) {
+    let mut sources = seen.chunks_exact(s.pixels());
+    for channel in x.chunks_exact_mut(s.h * s.w) {
+        for ky in 0..s.kernel[0] {
+            for kx in 0..s.kernel[1] {
+                let source = sources.next().expect("a row for every channel and place");
+                let inside = s.inside(kx);
+                for (i, source) in source.chunks_exact(s.out_w).enumerate() {
+                    let Some(y) = (i * s.stride + ky).checked_sub(s.padding[0]) else { continue };
+                    if y >= s.h || inside.is_empty() {
+                        continue;
+                    }
+                    let start = y * s.w + inside.start * s.stride + kx - s.padding[1];
+                    let to = channel[start..(y + 1) * s.w].iter_mut().step_by(s.stride);
+                    to.zip(&source[inside.clone()]).for_each(|(to, from)| *to += from);
+                }
             }
         }
     }

@@ -83,20 +83,6 @@ pub fn transformer(x: &Tensor<3>, layers: &[LayerWeights]) -> Option<Tensor<3>> 
 /// for the last cache.
 const NEAR: usize = 2048;
 
-/// Returns `x W^T`, `[n, outputs]`, for `[n, inputs]`; nothing as for [`transformer`].
-pub fn project(x: &Tensor<2>, weight: &Tensor<2>) -> Option<Tensor<2>> {
-    let ([n, inputs], [outputs, _]) = (x.dims(), weight.dims());
-    let (x, weight) = (host(x)?, host(weight)?);
-    let mut rows = Interleaved::default();
-    rows.fill(n, inputs, |first, to| {
-        to.copy_from_slice(&x.numbers()[first * inputs..][..to.len()]);
-    });
-    let weight = Weight { numbers: weight.numbers(), bias: None, outputs, inputs };
-    let mut out = vec![0.0; n * outputs];
-    dense::multiply(&rows, weight, &mut out, |new, old, _| old.copy_from_slice(new));
-    Some(Tensor::from_primitive::<burn::backend::Flex>(flex_tensor(out, [n, outputs])))
-}
-
 fn host<const D: usize>(x: &Tensor<D>) -> Option<Host> {
     match take(x)? {
         Taken::Plain(x) => Some(Host::new(x)),
@@ -117,7 +103,7 @@ impl Linear {
     fn weight(&self) -> Weight<'_> {
         let [outputs, inputs] = self.weight.dims();
         let bias = Some(self.bias.numbers());
-        Weight { numbers: self.weight.numbers(), bias, outputs, inputs }
+        Weight { numbers: self.weight.numbers(), bias, outputs, inputs, transposed: false }
     }
 }
 
@@ -284,4 +270,6 @@ fn softmax_loop(scores: &mut [f32], t: usize, scale: f32) {
 }
 
 vectorised!(add_scaled = add_scaled_loop, (to: &mut [f32], add: &[f32], scale: &[f32]));
-vectorised!(softmax = softmax_loop, (scores: &mut [f32], t: usize, scale: f32));
+vectorised!(
+    /// Replaces each row of `t` numbers by the softmax of its multiples.
+    pub(super) softmax = softmax_loop, (scores: &mut [f32], t: usize, scale: f32));

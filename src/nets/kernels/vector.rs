@@ -4,8 +4,65 @@
 //! Loops add in [`LANES`] fixed lanes and never contract a product and a sum into one rounding, so
 //! a number is the same on every instruction set.
 
+//! A test lowers the level of all loops and tiles with `ERSATZ_VECTORS=avx2` or `plain` in the
+//! environment of its process. The program itself has no such switch: its environment enters in
+//! `cli` only, and a user gains nothing from slower loops.
+
+use std::sync::OnceLock;
+
 /// Partial sums of a loop: one vector register of AVX-512, two of AVX2.
 pub(super) const LANES: usize = 16;
+
+/// The widest instructions that loops and tiles may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Those that every processor of the architecture has.
+    Plain,
+    /// Vectors of 8 numbers, and fused products and sums.
+    Avx2,
+    /// Vectors of 16 numbers.
+    Avx512,
+}
+
+/// Returns the level of this process.
+pub(super) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| masked(found()))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn found() -> Level {
+    let wide = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        false => Level::Plain,
+        true if wide => Level::Avx512,
+        true => Level::Avx2,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn found() -> Level {
+    Level::Plain
+}
+
+#[cfg(not(test))]
+fn masked(found: Level) -> Level {
+    found
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has no `cli` through which it could ask")]
+fn masked(found: Level) -> Level {
+    match std::env::var("ERSATZ_VECTORS").as_deref() {
+        Ok("plain") => Level::Plain,
+        Ok("avx2") => found.min(Level::Avx2),
+        Ok(other) => panic!("`{other}` is no level"),
+        Err(_) => found,
+    }
+}
 
 /// Defines a function that runs an `#[inline(always)]` loop as compiled for this processor.
 macro_rules! vectorised {
@@ -25,17 +82,16 @@ macro_rules! vectorised {
                 fn avx2($($arg: $kind),*) $(-> $out)? {
                     $body($($arg),*)
                 }
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                {
+                match $crate::nets::kernels::vector::level() {
                     // SAFETY: the processor has these instructions.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
+                    $crate::nets::kernels::vector::Level::Avx512 => unsafe {
+                        return avx512($($arg),*);
+                    },
                     // SAFETY: the processor has these instructions.
-                    return unsafe { avx2($($arg),*) };
+                    $crate::nets::kernels::vector::Level::Avx2 => unsafe {
+                        return avx2($($arg),*);
+                    },
+                    $crate::nets::kernels::vector::Level::Plain => {}
                 }
             }
             $body($($arg),*)

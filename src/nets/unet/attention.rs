@@ -7,7 +7,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::config::UNetConfig;
-use crate::nets::blocks::{GroupNorm, Linear, Site, attention, join_heads, split_heads};
+use crate::nets::blocks::{GroupNorm, Linear, Site};
+use crate::nets::kernels::attention;
 
 /// Attention of tokens to themselves or to a context.
 #[derive(Module, Debug)]
@@ -59,10 +60,9 @@ impl Attention {
 
     /// Returns `[n, t, d]` for tokens `[n, t, d]`, which look at `context`, `[n, s, e]`.
     pub fn forward(&self, x: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
-        let q = split_heads(self.to_q.forward(x), self.heads);
-        let k = split_heads(self.to_k.forward(context.clone()), self.heads);
-        let v = split_heads(self.to_v.forward(context), self.heads);
-        self.to_out[0].forward(join_heads(attention(q, k, v)))
+        let q = self.to_q.forward(x);
+        let [k, v] = [&self.to_k, &self.to_v].map(|map| map.forward(context.clone()));
+        self.to_out[0].forward(attention(q, k, v, self.heads))
     }
 
     /// Returns the picture `[n, c, h, w]` plus what its normalised pixels say to each other.

@@ -1,0 +1,413 @@
+//! Convolutions whose sums stay in registers.
+//!
+//! Output pixels lie in vectors of [`LANES`]; a vector belongs to one picture, and pictures of few
+//! pixels go through together. Panels of up to [`VECTORS`] vectors are copied out of the shifted
+//! planes ([`shifts`](super::shifts)), all that the kernel sees of them below each other. A tile
+//! multiplies [`ROWS`] outputs with a panel, over at most [`DEPTH`] of its rows at a time so that
+//! panels stay in the second cache, and finishes its sums before they are written for the last
+//! time. Each sum runs over channels, then columns, then rows of the kernel, in one chain of fused
+//! products: it depends neither on the other pictures nor on the cuts.
+
+use rayon::prelude::*;
+
+use super::scratch::Scratch;
+use super::shifts::{Shape, gather};
+use super::vector::{LANES, Level, level, vectorised};
+
+/// Outputs of a tile.
+pub(super) const ROWS: usize = 8;
+
+/// Vectors of a tile, at most: 8 x 3 sums, 3 numbers and a weight are 28 of 32 registers.
+const VECTORS: usize = 3;
+
+/// Rows of a panel that are taken at a time.
+const DEPTH: usize = 768;
+
+/// Numbers of panels that stay in the second cache together.
+const NEAR: usize = 1 << 16;
+
+/// Outputs up to which panels are not worth their copies: vectors are read from the planes.
+const FEW: usize = 32;
+
+/// Vectors that go through together, at least, if there are so many pictures.
+const TOGETHER: usize = 12;
+
+/// The weights of one group, tile by tile: `[tiles, depth, ROWS]`; rows that are no outputs are 0.
+pub(super) struct Packed {
+    numbers: Vec<f32>,
+    depth: usize,
+}
+
+impl Packed {
+    /// Packs the weights of `outputs` outputs over `inputs` inputs and `taps` places of the kernel;
+    /// `row(output, input)` returns where the taps of a pair begin and whether they are mirrored.
+    pub(super) fn new(
+        weight: &[f32],
+        [outputs, inputs, taps]: [usize; 3],
+        place: impl Fn(usize, usize) -> usize + Sync,
+        mirrored: bool,
+    ) -> Self {
+        let depth = inputs * taps;
+        let mut numbers = vec![0.0; outputs.div_ceil(ROWS) * depth * ROWS];
+        numbers.par_chunks_mut(depth * ROWS).enumerate().for_each(|(tile, to)| {
+            let first = tile * ROWS;
+            for input in 0..inputs {
+                for row in 0..ROWS.min(outputs - first) {
+                    let start = place(first + row, input);
+                    for (tap, number) in weight[start..start + taps].iter().enumerate() {
+                        let tap = if mirrored { taps - 1 - tap } else { tap };
+                        to[(tap * inputs + input) * ROWS + row] = *number;
+                    }
+                }
+            }
+        });
+        Self { numbers, depth }
+    }
+}
+
+/// What becomes of the sums of the outputs.
+#[derive(Clone, Copy)]
+pub(super) enum Finish<'a> {
+    /// Nothing.
+    Sum,
+    /// A bias per output is added.
+    Bias(&'a [f32]),
+    /// Mean, factor and shift per output, and ReLU.
+    NormRelu(&'a [[f32; 3]]),
+}
+
+impl Finish<'_> {
+    /// Returns what concerns the outputs from `first` on.
+    fn from(self, first: usize) -> Self {
+        match self {
+            Self::Sum => Self::Sum,
+            Self::Bias(all) => Self::Bias(&all[first..]),
+            Self::NormRelu(all) => Self::NormRelu(&all[first..]),
+        }
+    }
+
+    /// Returns what a sum of output `row` becomes; what is not a number stays.
+    #[inline(always)]
+    fn of(self, row: usize, sum: f32) -> f32 {
+        match self {
+            Self::Sum => sum,
+            Self::Bias(bias) => sum + bias[row],
+            Self::NormRelu(channels) => {
+                let [mean, factor, shift] = channels[row];
+                let z = (sum - mean) * factor + shift;
+                if z < 0.0 { 0.0 } else { z }
+            }
+        }
+    }
+}
+
+/// Planes and panels, used again for one job after the other.
+#[derive(Default)]
+pub(super) struct Buffers {
+    planes: Scratch,
+    panels: Scratch,
+}
+
+/// Returns the convolution of all pictures; with several groups, `s` is the shape of one group,
+/// every picture counts once per group, and `weights` are those of the groups.
+pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish<'_>) -> Vec<f32> {
+    let groups = weights.len();
+    let alone = groups > 1 || reads_planes(s);
+    let count = if alone { 1 } else { TOGETHER.div_ceil(s.pixels().div_ceil(LANES)) };
+    // Every thread of a usual machine finds a job.
+    let count = count.min(s.n.div_ceil(8)).max(1);
+    let mut out = vec![0.0_f32; s.n * s.output()];
+    let jobs = out.par_chunks_mut(count * s.output()).zip(x.par_chunks(count * s.input()));
+    jobs.enumerate().for_each_init(Buffers::default, |buffers, (i, (out, x))| {
+        let group = i % groups;
+        let own = (&weights[group], finish.from(group * s.outputs));
+        pictures(x, own, s, buffers, out);
+    });
+    out
+}
+
+/// Returns whether tiles read the planes of one picture instead of panels.
+fn reads_planes(s: &Shape) -> bool {
+    s.outputs <= FEW && s.pixels() >= VECTORS * LANES && !s.is_pointwise()
+}
+
+/// A vector of output pixels: where it begins in the output, and how many of it there are.
+#[derive(Clone, Copy)]
+struct Place {
+    picture: usize,
+    start: usize,
+    count: usize,
+}
+
+impl Place {
+    fn new(index: usize, s: &Shape) -> Self {
+        let vectors = s.pixels().div_ceil(LANES);
+        let start = index % vectors * LANES;
+        Self { picture: index / vectors, start, count: LANES.min(s.pixels() - start) }
+    }
+}
+
+/// Computes some pictures on this thread.
+pub(super) fn pictures(
+    x: &[f32],
+    (weights, finish): (&Packed, Finish<'_>),
+    s: &Shape,
+    buffers: &mut Buffers,
+    out: &mut [f32],
+) {
+    let size = s.planes() * s.plane();
+    let planes: &[f32] = if s.is_pointwise() {
+        x
+    } else {
+        // A vector at the end of a picture may reach out of it.
+        let planes = buffers.planes.numbers(x.len() / s.input() * size + LANES);
+        for (x, planes) in x.chunks_exact(s.input()).zip(planes.chunks_exact_mut(size)) {
+            gather(x, s, planes);
+        }
+        planes
+    };
+    let places: Vec<Place> = (0..x.len() / s.input() * s.pixels().div_ceil(LANES))
+        .map(|index| Place::new(index, s))
+        .collect();
+    // Panels of nearly the same size.
+    let count = places.len().div_ceil(VECTORS);
+    let bound = |i: usize| i * places.len() / count;
+    let panels: Vec<&[Place]> = (0..count).map(|i| &places[bound(i)..bound(i + 1)]).collect();
+    let run = |first: usize, rows: &std::ops::Range<usize>, seen: &mut dyn FnMut(&Tile<'_>)| {
+        for (i, weights) in weights.numbers.chunks_exact(weights.depth * ROWS).enumerate() {
+            let channel = i * ROWS;
+            let ends = rows.end == weights.len() / ROWS;
+            seen(&Tile {
+                weights: &weights[rows.start * ROWS..rows.end * ROWS],
+                rows: ROWS.min(s.outputs - channel),
+                channel,
+                begins: first == 0,
+                finish: if ends { finish.from(channel) } else { Finish::Sum },
+            });
+        }
+    };
+    let depth = weights.depth;
+    if reads_planes(s) && x.len() == s.input() {
+        let row = |k: usize| k % s.planes() * s.plane() + s.window(k / s.planes());
+        let rows: Vec<usize> = (0..depth).map(row).collect();
+        let last = rows.iter().max().map_or(0, |row| *row);
+        return run(0, &(0..depth), &mut |tile| {
+            for panel in &panels {
+                let seen = Seen { numbers: &planes[panel[0].start..], begins: &rows, last };
+                tile.run(panel, seen, s, out);
+            }
+        });
+    }
+    let room = depth.min(DEPTH) * VECTORS * LANES; // Of one panel.
+    let together = (NEAR / room).max(1);
+    let numbers = buffers.panels.numbers(together * room);
+    for chunk in panels.chunks(together) {
+        for first in (0..depth).step_by(DEPTH) {
+            let rows = first..depth.min(first + DEPTH);
+            for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact_mut(room)) {
+                fill(panel, planes, s, rows.clone(), numbers);
+            }
+            run(first, &rows, &mut |tile| {
+                for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact(room)) {
+                    let last = (rows.len() - 1) * panel.len() * LANES;
+                    tile.run(panel, Seen { numbers, begins: &[], last }, s, out);
+                }
+            });
+        }
+    }
+}
+
+/// Copies what a panel sees in some rows: `[rows, vectors * LANES]`, zeros behind a picture's end.
+#[inline(always)]
+fn fill_loop(
+    panel: &[Place],
+    planes: &[f32],
+    s: &Shape,
+    rows: std::ops::Range<usize>,
+    numbers: &mut [f32],
+) {
+    let (count, size) = (s.planes(), s.planes() * s.plane());
+    let width = panel.len() * LANES;
+    for (row, to) in rows.zip(numbers.chunks_exact_mut(width)) {
+        let (ky, plane) = (row / count, row % count);
+        let window = plane * s.plane() + s.window(ky);
+        for (place, to) in panel.iter().zip(to.chunks_exact_mut(LANES)) {
+            let from = &planes[place.picture * size + window + place.start..];
+            if place.count == LANES {
+                to.copy_from_slice(&from[..LANES]);
+            } else {
+                to[..place.count].copy_from_slice(&from[..place.count]);
+                to[place.count..].fill(0.0);
+            }
+        }
+    }
+}
+
+vectorised!(fill = fill_loop,
+    (panel: &[Place], planes: &[f32], s: &Shape, rows: std::ops::Range<usize>,
+     numbers: &mut [f32]));
+
+/// The rows of a panel: one after the other, or at their places in planes.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    numbers: &'a [f32],
+    /// Where each row begins; nothing if they follow each other.
+    begins: &'a [usize],
+    /// The last of all beginnings.
+    last: usize,
+}
+
+impl Seen<'_> {
+    #[inline(always)]
+    fn row(&self, k: usize, width: usize) -> usize {
+        if self.begins.is_empty() { k * width } else { self.begins[k] }
+    }
+}
+
+/// Up to [`ROWS`] outputs, and some rows of all panels.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    /// `[rows of a panel, ROWS]`.
+    weights: &'a [f32],
+    /// Outputs that exist.
+    rows: usize,
+    /// The first output.
+    channel: usize,
+    /// Whether the sums begin here.
+    begins: bool,
+    finish: Finish<'a>,
+}
+
+impl Tile<'_> {
+    fn run(&self, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
+        let (depth, width) = (self.weights.len() / ROWS, panel.len() * LANES);
+        assert!(!seen.begins.is_empty() || seen.last == (depth - 1) * width, "a panel is as deep");
+        assert!(seen.begins.is_empty() || seen.begins.len() == depth, "every row begins somewhere");
+        assert!(seen.last + width <= seen.numbers.len(), "all rows lie in the numbers");
+        #[cfg(target_arch = "x86_64")]
+        match level() {
+            // SAFETY: the processor has these instructions.
+            Level::Avx512 => unsafe {
+                return match panel.len() {
+                    1 => avx512::<1>(self, panel, seen, s, out),
+                    2 => avx512::<2>(self, panel, seen, s, out),
+                    _ => avx512::<VECTORS>(self, panel, seen, s, out),
+                };
+            },
+            // SAFETY: the processor has these instructions.
+            Level::Avx2 => unsafe { return avx2(self, panel, seen, s, out) },
+            Level::Plain => {}
+        }
+        tile_loop(self, panel, seen, (s, out), |a, b, sum| a * b + sum);
+    }
+
+    /// Returns where the numbers of a place are in the row of an output.
+    fn target(&self, row: usize, place: Place, s: &Shape) -> std::ops::Range<usize> {
+        let start = place.picture * s.output() + (self.channel + row) * s.pixels() + place.start;
+        start..start + place.count
+    }
+}
+
+/// The same sums, one vector of two outputs at a time.
+#[inline(always)]
+fn tile_loop(
+    tile: &Tile<'_>,
+    panel: &[Place],
+    seen: Seen<'_>,
+    (s, out): (&Shape, &mut [f32]),
+    add: impl Fn(f32, f32, f32) -> f32 + Copy,
+) {
+    let width = panel.len() * LANES;
+    for (v, place) in panel.iter().enumerate() {
+        for pair in 0..tile.rows.div_ceil(2) {
+            let rows = [2 * pair, 2 * pair + 1];
+            let mut sums = [[0.0_f32; LANES]; 2];
+            if !tile.begins {
+                for (sums, row) in sums.iter_mut().zip(rows).filter(|it| it.1 < tile.rows) {
+                    sums[..place.count].copy_from_slice(&out[tile.target(row, *place, s)]);
+                }
+            }
+            let all = tile.weights.as_chunks::<ROWS>().0.iter();
+            for (k, weights) in all.enumerate() {
+                let numbers = &seen.numbers[seen.row(k, width) + v * LANES..][..LANES];
+                for (sums, row) in sums.iter_mut().zip(rows) {
+                    for i in 0..LANES {
+                        sums[i] = add(weights[row], numbers[i], sums[i]);
+                    }
+                }
+            }
+            for (sums, row) in sums.iter().zip(rows).filter(|it| it.1 < tile.rows) {
+                let to = out[tile.target(row, *place, s)].iter_mut();
+                to.zip(sums).for_each(|(to, sum)| *to = tile.finish.of(row, *sum));
+            }
+        }
+    }
+}
+
+/// Rounds each product and sum once, as the variant for AVX-512 does: the same numbers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(tile: &Tile<'_>, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
+    tile_loop(tile, panel, seen, (s, out), f32::mul_add);
+}
+
+/// # Safety
+/// The processor has AVX-512F, and the assertions of [`Tile::run`] hold.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[expect(clippy::needless_range_loop, reason = "as loops over items they cost a tenth more")]
+unsafe fn avx512<const V: usize>(
+    tile: &Tile<'_>,
+    panel: &[Place],
+    seen: Seen<'_>,
+    s: &Shape,
+    out: &mut [f32],
+) {
+    use std::arch::x86_64::{
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    let depth = tile.weights.len() / ROWS;
+    let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
+    let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
+    if !tile.begins {
+        for row in 0..tile.rows {
+            for v in 0..V {
+                let old = &out[tile.target(row, panel[v], s)];
+                // SAFETY: the mask lets through the numbers of the slice.
+                sums[row][v] = unsafe { _mm512_maskz_loadu_ps(mask(panel[v]), old.as_ptr()) };
+            }
+        }
+    }
+    for k in 0..depth {
+        // Loops, not closures: those would not be compiled for these instructions.
+        let mut right = [_mm512_setzero_ps(); V];
+        let row = seen.row(k, V * LANES);
+        for v in 0..V {
+            // SAFETY: all rows lie in the numbers.
+            right[v] = unsafe { _mm512_loadu_ps(seen.numbers.as_ptr().add(row + v * LANES)) };
+        }
+        for row in 0..ROWS {
+            // SAFETY: there are `depth` times `ROWS` weights.
+            let weight = _mm512_set1_ps(unsafe { *tile.weights.get_unchecked(k * ROWS + row) });
+            for v in 0..V {
+                sums[row][v] = _mm512_fmadd_ps(weight, right[v], sums[row][v]);
+            }
+        }
+    }
+    for row in 0..tile.rows {
+        for v in 0..V {
+            let place = panel[v];
+            let to = &mut out[tile.target(row, place, s)];
+            if let Finish::Sum = tile.finish {
+                // SAFETY: the mask lets through the numbers of the slice.
+                unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(place), sums[row][v]) };
+                continue;
+            }
+            let mut lanes = [0.0; LANES];
+            // SAFETY: the target holds a vector.
+            unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), sums[row][v]) };
+            to.iter_mut().zip(lanes).for_each(|(to, sum)| *to = tile.finish.of(row, sum));
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The gradient of a convolution's weight.
+//!
+//! A picture is brought into the order `[h, w, c]`, with its border: what a row of the kernel sees
+//! from an output pixel, `kw * c` numbers, then lies side by side. A tile multiplies [`ROWS`]
+//! outputs with up to [`VECTORS`] vectors of it, and its sums stay in registers over the pixels of
+//! many rows and pictures.
+//!
+//! Outputs are cut into blocks and pictures into lanes, by shape alone, and each block of each lane
+//! is one piece of work; the sums of the lanes are added in their order.
+
+use rayon::prelude::*;
+
+use super::scratch::Scratch;
+use super::shifts::Shape;
+use super::transpose::{Source, transpose};
+use super::vector::{LANES, Level, level};
+
+/// Pieces of work of a group, at least where there are as many pictures.
+const PIECES: usize = 8;
+
+/// Outputs of a block, at least: each block brings its pictures into order anew.
+const BLOCK: usize = 64;
+
+/// Outputs of a tile.
+const ROWS: usize = 8;
+
+/// Vectors of a tile, at most: 8 x 3 sums, 3 numbers and a gradient are 28 of 32 registers.
+const VECTORS: usize = 3;
+
+/// Pixels whose numbers stay in the second cache.
+const NEAR: usize = 256;
+
+/// Returns the gradient, `[groups * outputs, inputs, kh, kw]`; `s` is the shape of one group.
+pub(super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
+    let most = if groups > 1 { 1 } else { PIECES };
+    let blocks = (s.outputs / BLOCK).clamp(1, most);
+    let lanes = (most / blocks).min(s.n);
+    let block = s.outputs.div_ceil(blocks).next_multiple_of(ROWS);
+    let per_lane = s.n.div_ceil(lanes);
+    let pieces: Vec<Vec<f32>> = (0..groups * blocks * lanes)
+        .into_par_iter()
+        .map(|piece| {
+            let (lane, of) = (piece % lanes, piece / lanes);
+            let (group, first) = (of / blocks, of % blocks * block);
+            let pictures = (lane * per_lane).min(s.n)..((lane + 1) * per_lane).min(s.n);
+            let outputs = first.min(s.outputs)..(first + block).min(s.outputs);
+            Piece { x, dy, s, groups, group, outputs }.sums(pictures)
+        })
+        .collect();
+    let mut dw = vec![0.0; groups * s.outputs * s.kernel[0] * s.kernel[1] * s.inputs];
+    let size = s.inputs * s.kernel[0] * s.kernel[1];
+    let mut rest = dw.as_mut_slice();
+    let mut targets = Vec::new();
+    for of in 0..groups * blocks {
+        let first = (of % blocks * block).min(s.outputs);
+        let count = (first + block).min(s.outputs) - first;
+        let (target, behind) = std::mem::take(&mut rest).split_at_mut(count * size);
+        targets.push(target);
+        rest = behind;
+    }
+    targets.into_par_iter().zip(pieces.par_chunks(lanes)).for_each(|(target, lanes)| {
+        for (output, target) in target.chunks_exact_mut(size).enumerate() {
+            collect(lanes, output, s, target);
+        }
+    });
+    dw
+}
+
+/// Numbers of a row of sums: what a row of the kernel sees, in whole vectors.
+fn width(s: &Shape) -> usize {
+    (s.kernel[1] * s.inputs).next_multiple_of(LANES)
+}
+
+/// Adds the lanes of an output, and brings them into the order of weights.
+fn collect(lanes: &[Vec<f32>], output: usize, s: &Shape, target: &mut [f32]) {
+    let ([kernel_h, kernel_w], inputs, width) = (s.kernel, s.inputs, width(s));
+    let mut total = vec![0.0_f32; kernel_h * width];
+    for lane in lanes.iter().filter(|lane| !lane.is_empty()) {
+        let sums = &lane[output * kernel_h * width..][..kernel_h * width];
+        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    }
+    for (input, taps) in target.chunks_exact_mut(kernel_h * kernel_w).enumerate() {
+        for (tap, to) in taps.iter_mut().enumerate() {
+            *to = total[tap / kernel_w * width + tap % kernel_w * inputs + input];
+        }
+    }
+}
+
+/// Some outputs of a group.
+struct Piece<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    s: &'a Shape,
+    groups: usize,
+    group: usize,
+    outputs: std::ops::Range<usize>,
+}
+
+impl Piece<'_> {
+    /// Returns the sums over some pictures, `[outputs in whole tiles, kh, width]`.
+    fn sums(&self, pictures: std::ops::Range<usize>) -> Vec<f32> {
+        let Self { x, s, groups, group, outputs, .. } = self;
+        if pictures.is_empty() || outputs.is_empty() {
+            return Vec::new();
+        }
+        let [rows, columns] = [0, 1].map(|axis| [s.h, s.w][axis] + 2 * s.padding[axis]);
+        let size = rows * columns * s.inputs;
+        let together = NEAR.div_ceil(s.pixels()).min(pictures.len());
+        let mut scratch = Scratch::default();
+        let seen = scratch.numbers(together * size + width(s));
+        seen.fill(0.0);
+        let tiles = outputs.len().div_ceil(ROWS);
+        let mut sums = vec![0.0; tiles * ROWS * s.kernel[0] * width(s)];
+        let all: Vec<usize> = pictures.collect();
+        for some in all.chunks(together) {
+            for (picture, seen) in some.iter().zip(seen.chunks_exact_mut(size)) {
+                let from = &x[(picture * groups + group) * s.input()..][..s.input()];
+                order(from, s, columns, seen);
+            }
+            // Whole pictures if several fit, else some rows of one.
+            let near = NEAR.div_ceil(s.out_w).min(s.out_h);
+            let near = if some.len() > 1 { s.out_h } else { near };
+            for first in (0..s.out_h).step_by(near) {
+                let lines = first..s.out_h.min(first + near);
+                let part = Part { columns, size, pictures: some, lines };
+                self.add(seen, &part, &mut sums);
+            }
+        }
+        sums
+    }
+
+    /// Adds the products of some lines of some pictures.
+    fn add(&self, seen: &[f32], part: &Part<'_>, sums: &mut [f32]) {
+        let Self { s, groups, group, outputs, dy, .. } = self;
+        let vectors = width(s) / LANES;
+        let panels = vectors.div_ceil(VECTORS);
+        let bound = |i: usize| i * vectors / panels;
+        // Lines of a picture without border follow each other like pixels.
+        let merged = s.stride == 1 && part.columns == s.out_w;
+        let (lines, length) = match merged {
+            true => (1, part.lines.len() * s.out_w),
+            false => (part.lines.len(), s.out_w),
+        };
+        let pixel = s.stride * s.inputs;
+        for ky in 0..s.kernel[0] {
+            for panel in 0..panels {
+                let columns = bound(panel) * LANES..bound(panel + 1) * LANES;
+                let top = (part.lines.start * s.stride + ky) * part.columns * s.inputs;
+                for (tile, first) in outputs.clone().step_by(ROWS).enumerate() {
+                    let picture = part.pictures[0] * groups + group;
+                    let place = picture * s.output() + first * s.pixels();
+                    let walk = Walk {
+                        seen: &seen[top + columns.start..],
+                        dy: &dy[place + part.lines.start * s.out_w..],
+                        pictures: part.pictures.len(),
+                        picture: [part.size, groups * s.output()],
+                        lines,
+                        line: [s.stride * part.columns * s.inputs, s.out_w],
+                        length,
+                        pixel,
+                        rows: (outputs.end - first).min(ROWS),
+                        row: s.pixels(),
+                    };
+                    let start = (tile * ROWS * s.kernel[0] + ky) * width(s) + columns.start;
+                    let step = s.kernel[0] * width(s);
+                    walk.run(columns.len() / LANES, &mut sums[start..], step);
+                }
+            }
+        }
+    }
+}
+
+/// Lines of pictures that are taken together.
+struct Part<'a> {
+    /// Columns of a picture with its border.
+    columns: usize,
+    /// Numbers of a picture with its border.
+    size: usize,
+    pictures: &'a [usize],
+    /// Output lines.
+    lines: std::ops::Range<usize>,
+}
+
+/// Brings a picture into the order `[h, w, c]`, inside of its border.
+fn order(from: &[f32], s: &Shape, columns: usize, to: &mut [f32]) {
+    let c = s.inputs;
+    for y in 0..s.h {
+        let line = Source { numbers: &from[y * s.w..], step: s.h * s.w, rows: c, columns: s.w };
+        transpose(line, &mut to[((y + s.padding[0]) * columns + s.padding[1]) * c..], c);
+    }
+}
+
+/// The pixels over which the sums of a tile run. Pairs are of what is seen and of `dy`.
+struct Walk<'a> {
+    seen: &'a [f32],
+    dy: &'a [f32],
+    pictures: usize,
+    /// Numbers from picture to picture.
+    picture: [usize; 2],
+    lines: usize,
+    /// Numbers from line to line.
+    line: [usize; 2],
+    /// Pixels of a line.
+    length: usize,
+    /// What is seen moves by so many numbers from pixel to pixel.
+    pixel: usize,
+    /// Outputs that exist.
+    rows: usize,
+    /// Numbers of `dy` from output to output.
+    row: usize,
+}
+
+impl Walk<'_> {
+    /// Adds the sums to rows of `sums`, `step` apart.
+    fn run(&self, vectors: usize, sums: &mut [f32], step: usize) {
+        let last =
+            |i: usize| (self.pictures - 1) * self.picture[i] + (self.lines - 1) * self.line[i];
+        let seen = last(0) + (self.length - 1) * self.pixel + vectors * LANES;
+        assert!(seen <= self.seen.len(), "what is seen lies in the buffer");
+        let pulled = last(1) + (self.rows - 1) * self.row + self.length;
+        assert!(pulled <= self.dy.len(), "the gradients lie in the batch");
+        assert!(sums.len() >= (ROWS - 1) * step + vectors * LANES, "the sums have a place");
+        #[cfg(target_arch = "x86_64")]
+        match level() {
+            // SAFETY: the processor has these instructions, and the assertions above hold.
+            Level::Avx512 => unsafe {
+                return match vectors {
+                    1 => avx512::<1>(self, sums, step),
+                    2 => avx512::<2>(self, sums, step),
+                    _ => avx512::<VECTORS>(self, sums, step),
+                };
+            },
+            // SAFETY: the processor has these instructions.
+            Level::Avx2 => unsafe { return avx2(self, vectors, sums, step) },
+            Level::Plain => {}
+        }
+        walk_loop(self, vectors, (sums, step), |a, b, sum| a * b + sum);
+    }
+}
+
+/// The same sums, one vector of two outputs at a time.
+#[inline(always)]
+fn walk_loop(
+    walk: &Walk<'_>,
+    vectors: usize,
+    (sums, step): (&mut [f32], usize),
+    add: impl Fn(f32, f32, f32) -> f32 + Copy,
+) {
+    for v in 0..vectors {
+        for pair in 0..walk.rows.div_ceil(2) {
+            let rows = [2 * pair, (2 * pair + 1).min(walk.rows - 1)];
+            let mut totals = rows.map(|row| {
+                let numbers = &sums[row * step + v * LANES..][..LANES];
+                <[f32; LANES]>::try_from(numbers).expect("the slice is a vector")
+            });
+            for (picture, line) in
+                (0..walk.pictures).flat_map(|i| (0..walk.lines).map(move |j| (i, j)))
+            {
+                let [seen, pulled] =
+                    [0, 1].map(|i| picture * walk.picture[i] + line * walk.line[i]);
+                let dy = rows.map(|row| &walk.dy[pulled + row * walk.row..][..walk.length]);
+                for i in 0..walk.length {
+                    let seen = &walk.seen[seen + i * walk.pixel + v * LANES..][..LANES];
+                    for (totals, dy) in totals.iter_mut().zip(dy) {
+                        let pairs = totals.iter_mut().zip(seen);
+                        pairs.for_each(|(total, seen)| *total = add(dy[i], *seen, *total));
+                    }
+                }
+            }
+            for (row, totals) in rows.into_iter().zip(totals) {
+                sums[row * step + v * LANES..][..LANES].copy_from_slice(&totals);
+            }
+        }
+    }
+}
+
+/// Rounds each product and sum once, as the variant for AVX-512 does: the same numbers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(walk: &Walk<'_>, vectors: usize, sums: &mut [f32], step: usize) {
+    walk_loop(walk, vectors, (sums, step), f32::mul_add);
+}
+
+/// # Safety
+/// The assertions of [`Walk::run`] hold.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[expect(clippy::needless_range_loop, reason = "closures are not compiled for the instructions")]
+unsafe fn avx512<const V: usize>(walk: &Walk<'_>, sums: &mut [f32], step: usize) {
+    use std::arch::x86_64::{
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    let mut totals = [[_mm512_setzero_ps(); V]; ROWS];
+    for row in 0..ROWS {
+        for v in 0..V {
+            // SAFETY: the sums of all rows have a place.
+            let old = unsafe { sums.as_ptr().add(row * step + v * LANES) };
+            // SAFETY: as above.
+            totals[row][v] = unsafe { _mm512_loadu_ps(old) };
+        }
+    }
+    for picture in 0..walk.pictures {
+        for line in 0..walk.lines {
+            let [seen, pulled] = [0, 1].map(|i| picture * walk.picture[i] + line * walk.line[i]);
+            // SAFETY: lines lie in their buffers. Outputs that do not exist repeat the last one;
+            // nobody reads their sums.
+            let (mut seen, pulled) =
+                unsafe { (walk.seen.as_ptr().add(seen), walk.dy.as_ptr().add(pulled)) };
+            let mut dy = [pulled; ROWS];
+            for row in 1..ROWS {
+                // SAFETY: as above.
+                dy[row] = unsafe { pulled.add(row.min(walk.rows - 1) * walk.row) };
+            }
+            for i in 0..walk.length {
+                let mut right = [_mm512_setzero_ps(); V];
+                for v in 0..V {
+                    // SAFETY: `i` is a pixel of the line.
+                    right[v] = unsafe { _mm512_loadu_ps(seen.add(v * LANES)) };
+                }
+                for row in 0..ROWS {
+                    // SAFETY: as above.
+                    let left = _mm512_set1_ps(unsafe { *dy[row].add(i) });
+                    for v in 0..V {
+                        totals[row][v] = _mm512_fmadd_ps(left, right[v], totals[row][v]);
+                    }
+                }
+                seen = seen.wrapping_add(walk.pixel);
+            }
+        }
+    }
+    for row in 0..ROWS {
+        for v in 0..V {
+            // SAFETY: the sums of all rows have a place.
+            unsafe {
+                _mm512_storeu_ps(sums.as_mut_ptr().add(row * step + v * LANES), totals[row][v]);
+            }
+        }
+    }
+}
