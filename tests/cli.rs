@@ -36,6 +36,8 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ersatz"));
         command.args(arguments).current_dir(self.0.path());
         command.env_remove("ERSATZ_CACHE").env_remove("ERSATZ_DATA");
+        // Nobody listens there: tests need no network.
+        command.env("ERSATZ_MIRROR", "http://127.0.0.1:1").env("NO_PROXY", "127.0.0.1");
         command
     }
 
@@ -286,8 +288,11 @@ fn a_result_that_left_its_interval_ends_with_code_3() {
     let desk = Desk::new();
     desk.good(&["run", "tiny.toml"]);
     let check = ["check", "tiny.toml", "--profile", "paper"];
-    let passed = desk.good(&check);
-    assert!(passed.contains("numbers pass against reports/tiny/paper/table.json"), "{passed}");
+    let own = desk.good(&[&check[..], &["--baseline", "reports/tiny/paper/table.json"]].concat());
+    assert!(own.contains("numbers pass against reports/tiny/paper/table.json"), "{own}");
+    assert!(own.contains("equal to the byte"), "{own}");
+    let told = desk.run(&check);
+    assert!(told.code == 2 && told.err.contains("--baseline"), "{}", told.err);
 
     let mut table: Value = serde_json::from_slice(&desk.table()).unwrap();
     let mean = &mut table["tables"][0]["rows"][0]["cells"][0]["estimate"]["mean"];
@@ -302,7 +307,9 @@ fn a_result_that_left_its_interval_ends_with_code_3() {
     );
     assert!(told.err.contains("error: 1 of "), "{}", told.err);
 
-    for (name, content) in [("absent.json", None), ("none.json", Some("{}"))] {
+    let empty = r#"{"experiment": "tiny", "profile": "paper", "tables": []}"#;
+    let broken = [("absent.json", None), ("none.json", Some("{}")), ("empty.json", Some(empty))];
+    for (name, content) in broken {
         content.inspect(|text| desk.write(name, text.as_bytes()));
         let told = desk.run(&[&check[..], &["--baseline", name]].concat());
         assert_eq!(told.code, 2);
@@ -338,6 +345,40 @@ fn only_what_nobody_keeps_is_removed_and_only_when_told() {
     assert!(again.contains("0 of ") && again.contains(" stages run"), "{again}");
     assert!(desk.good(&["gc", "--newer-than", "1"]).contains("0 artifacts would go"));
     assert!(desk.good(&["gc", "--newer-than", "0"]).contains("9 artifacts would go"));
+}
+
+#[test]
+fn a_kept_experiment_is_kept_in_every_profile() {
+    let desk = Desk::new();
+    let profiles = "[profile.tiny]\nseeds = [3]\n\
+                    [profile.far.data.source.folder]\ntrain = \"far/a\"\ntest = \"far/b\"\n";
+    let text = fs::read_to_string(input("tiny.toml")).unwrap() + profiles;
+    desk.write("scales.toml", text.as_bytes());
+    desk.good(&["run", "scales.toml"]);
+    desk.good(&["run", "scales.toml", "--profile", "paper"]);
+    let said = desk.good(&["gc", "--keep", "scales.toml"]);
+    assert!(said.contains("0 artifacts would go"), "{said}");
+    let told = "not kept: scales.toml@far, which cannot run here (";
+    assert!(said.starts_with(told) && said.contains("`far/a` does not exist"), "{said}");
+    let said = desk.good(&["gc", "--keep", "scales.toml@tiny"]);
+    assert!(!said.contains("0 artifacts would go"), "{said}");
+    let told = desk.run(&["gc", "--keep", "scales.toml@far"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+}
+
+#[test]
+fn nothing_is_removed_while_another_process_works() {
+    let desk = Desk::new();
+    desk.good(&["run", "tiny.toml"]);
+    let store = ersatz::engine::Store::open(desk.path(".ersatz")).unwrap();
+    let bench = store.bench(ersatz::terms::Key::of_bytes(b"something else")).unwrap();
+    let told = desk.run(&["gc", "--newer-than", "0", "--delete"]);
+    let want = format!("nothing is removed: process {} on ", std::process::id());
+    assert!(told.code == 1 && told.err.contains(&want), "{}", told.err);
+    assert_eq!(store.keys().unwrap().len(), 9);
+    drop(bench);
+    let said = desk.good(&["gc", "--newer-than", "0", "--delete"]);
+    assert!(said.starts_with("9 artifacts removed"), "{said}");
 }
 
 #[test]

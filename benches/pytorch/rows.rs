@@ -80,8 +80,8 @@ pub(crate) fn work(row: &str) {
         }
         "resnet-50" => bench
             .classify(resnet(ResNetFamily::ResNet50, None), |net, x, mode| net.forward(x, mode)),
-        "vit-s-16" => bench.classify(vit(VitFamily::VitS, 16), |net, x, _| net.forward(x)),
-        "vit-ti-4" => bench.classify(vit(VitFamily::VitTi, 4), |net, x, _| net.forward(x)),
+        "vit-s-16" => bench.classify(vit(VitFamily::VitS, 16), |net, x, mode| net.forward(x, mode)),
+        "vit-ti-4" => bench.classify(vit(VitFamily::VitTi, 4), |net, x, mode| net.forward(x, mode)),
         "depthwise" => bench.classify(Blocks::new(c, &site), Blocks::forward),
         "vgg-16-bn" => {
             let spec = VggSpec { norms: true, ..VggSpec::default() };
@@ -115,7 +115,7 @@ impl Bench {
             let targets = (0..n * CLASSES).map(|i| f32::from(i % CLASSES == i / CLASSES % CLASSES));
             let targets = TensorData::new(targets.collect::<Vec<_>>(), [n, CLASSES]);
             let targets = Tensor::<2>::from_data(targets, &device);
-            let logits = forward(net, x, Mode::Train);
+            let logits = forward(net, x, Mode::Train(Seed::root(2)));
             (log_softmax(logits, 1) * targets).sum() * (-1.0 / n as f64)
         };
         self.train(net, recipe, loss);
@@ -280,7 +280,7 @@ impl Inverted {
     fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let unit = |(conv, norm): &(Conv2d, BatchNorm2d), x| match mode {
             Mode::Evaluate => conv.forward_norm_relu(x, norm),
-            Mode::Train => norm.forward_relu(conv.forward(x), mode),
+            Mode::Train(_) => norm.forward_relu(conv.forward(x), mode),
         };
         let inner = unit(&self.depthwise, unit(&self.widen, x.clone()));
         let out = self.narrow.1.forward(self.narrow.0.forward(inner), mode);

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::setting::{Opened, Setting};
+use super::setting::Setting;
 use super::{Stop, say};
 use crate::engine::DiskFiles;
-use crate::experiment::document;
 use crate::report::Baseline;
 use crate::terms::{Files as _, Problem};
 
@@ -15,9 +14,9 @@ use crate::terms::{Files as _, Problem};
 pub(super) struct Check {
     #[command(flatten)]
     setting: Setting,
-    /// The `table.json` to compare with [default: that of the experiment and profile in `reports`]
+    /// The `table.json` to compare with: of an earlier report, where `run` does not write
     #[arg(long)]
-    baseline: Option<PathBuf>,
+    baseline: PathBuf,
     /// Relative difference that passes where the baseline has no interval
     #[arg(long, default_value_t = 0.25)]
     tolerance: f64,
@@ -25,19 +24,13 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(&self) -> Result<(), Stop> {
-        let Opened { resolved, built, store, circumstances } = self.setting.open()?;
-        let document = document(&resolved, &built, &store, &circumstances)
-            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))?;
-        let usual = || {
-            let folder = PathBuf::from("reports").join(&document.experiment);
-            folder.join(&document.profile).join("table.json")
-        };
-        let path = self.baseline.clone().unwrap_or_else(usual);
+        let document = self.setting.finished()?;
+        let path = &self.baseline;
         let wrong = |found: String| {
             Problem::new("--baseline", format!("`{}`: {found}", path.display()), "a `table.json`")
                 .hint("a report of `ersatz run` has one; keep it beside your code")
         };
-        let json = DiskFiles.read(&path).map_err(|error| wrong(error.to_string()))?;
+        let json = DiskFiles.read(path).map_err(|error| wrong(error.to_string()))?;
         let baseline = Baseline::read(&json).map_err(wrong)?;
         let (ours, theirs) =
             ((&document.experiment, &document.profile), (&baseline.experiment, &baseline.profile));
@@ -45,9 +38,16 @@ impl Check {
             return Err(wrong(format!("it is of `{}` [{}]", theirs.0, theirs.1)).into());
         }
         let gate = baseline.compare(&document.tables, self.tolerance);
+        if gate.compared == 0 {
+            return Err(wrong("no measured number in it".to_owned()).into());
+        }
         gate.failures.iter().for_each(|miss| say(format!("fails  {miss}")));
         let (failed, all) = (gate.failures.len(), gate.compared);
         say(format!("{} of {all} numbers pass against {}", all - failed, path.display()));
+        let same = document.files().iter().any(|(name, now)| name == "table.json" && *now == json);
+        if same {
+            say("the two are equal to the byte");
+        }
         if gate.passed() { Ok(()) } else { Err(Stop::Gate { failed, all }) }
     }
 }

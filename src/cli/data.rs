@@ -1,14 +1,16 @@
-//! `data`: what data can be read, what some data are like, and whether downloads are whole.
+//! `data`: what data can be read, what some data are like, and how well-known data come here.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::download::{DownloadError, Downloader, Remote};
 use super::setting::{Setting, data_folder};
 use super::{Stop, say};
-use crate::engine::{Disk as _, DiskFiles, RealDisk};
+use crate::engine::DiskFiles;
 use crate::experiment::{
-    Inspection, fetch, folder_source, inspect_experiment, inspect_source, source_of, sources,
+    Absent, Inspection, fetch, folder_source, inspect_experiment, inspect_source, source_of,
+    sources,
 };
 
 #[derive(Args)]
@@ -27,7 +29,9 @@ enum Verb {
         ersatz data inspect --folder pictures\n  \
         ersatz data inspect --source 'svhn = { path = \"data/svhn\" }'")]
     Inspect(Inspect),
-    /// Looks for the official files of a data set; says what is missing and where to get it.
+    /// Downloads the official files of a data set that are missing, and checks those that are here.
+    #[command(after_help = "ERSATZ_MIRROR=https://host stands for scheme and host of every \
+                            address. A call that was stopped is resumed by the same call.")]
     Fetch(Fetch),
 }
 
@@ -60,6 +64,9 @@ struct Fetch {
     /// Folder of the files [default: the name, in `ERSATZ_DATA` or `../shared/data`]
     #[arg(long, value_name = "DIR")]
     to: Option<String>,
+    /// Which file, where one of several is enough [default: the first]
+    #[arg(long)]
+    file: Option<String>,
 }
 
 impl Data {
@@ -80,12 +87,7 @@ impl Inspect {
         let inspection = self.inspection()?;
         say(inspection.page.trim_end());
         if let Some(png) = &inspection.sheet {
-            let folder = match self.sheet.parent() {
-                Some(folder) if folder != Path::new("") => folder,
-                _ => Path::new("."),
-            };
-            RealDisk.create_folder(folder)?;
-            RealDisk.write(&folder.join(self.sheet.file_name().unwrap_or_default()), png)?;
+            super::put(&self.sheet, png)?;
             say(format!("contact sheet: {}", self.sheet.display()));
         }
         if inspection.warnings.is_empty() {
@@ -118,11 +120,34 @@ impl Fetch {
     fn execute(&self) -> Result<(), Stop> {
         let usual = || format!("{}/{}", data_folder().trim_end_matches('/'), self.name);
         let folder = self.to.clone().unwrap_or_else(usual);
-        let fetched = fetch(&self.name, &folder, &DiskFiles)?;
-        say(fetched.page.trim_end());
-        match fetched.missing {
-            None => Ok(()),
-            Some(missing) => Err(Stop::Failed(missing)),
+        let found = fetch(&self.name, &folder, &DiskFiles)?;
+        let wanted = found.wanted(self.file.as_deref())?;
+        let downloaded = download(&wanted);
+        let now = match wanted.is_empty() {
+            true => found,
+            false => fetch(&self.name, &folder, &DiskFiles)?,
+        };
+        say(now.page.trim_end());
+        match (downloaded, now.missing) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(missing)) => Err(Stop::Failed(missing)),
+            (Err(error), None) => Err(Stop::Failed(error.to_string())),
+            (Err(error), Some(missing)) => Err(Stop::Failed(format!("{error}\n  {missing}"))),
         }
     }
+}
+
+/// Downloads files, up to the first that fails.
+fn download(wanted: &[&Absent]) -> Result<(), DownloadError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let downloader = Downloader::of_environment();
+    wanted.iter().try_for_each(|absent| {
+        let check = |path: &Path| absent.check(path, &DiskFiles);
+        let check: &dyn Fn(&Path) -> Result<(), String> = &check;
+        let check = absent.has_sum().then_some(check);
+        let (address, to) = (absent.address.as_str(), absent.path.as_path());
+        downloader.get(&Remote { address, to, bytes: None, check })
+    })
 }

@@ -12,6 +12,7 @@
 mod check;
 mod data;
 mod doctor;
+mod download;
 mod export;
 mod gc;
 mod metrics;
@@ -25,12 +26,13 @@ mod show;
 mod weights;
 mod why;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::engine::{DiskError, Failure};
-use crate::terms::{Problem, Problems};
+use crate::engine::{Disk as _, DiskError, Failure, RealDisk};
+use crate::terms::{Problem, Problems, nearest};
 
 /// Does synthetic image data help a classifier, which kind, and how much?
 #[derive(Parser)]
@@ -116,6 +118,26 @@ impl From<Failure> for Stop {
             other => Self::Failed(other.to_string()),
         }
     }
+}
+
+/// Returns the one of a family that has this name.
+fn choice<T: Copy>(
+    option: &str,
+    name: &str,
+    all: &[T],
+    name_of: fn(T) -> &'static str,
+) -> Result<T, Problem> {
+    let names = || all.iter().map(|one| name_of(*one));
+    all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| {
+        let expected = format!("one of `{}`", names().collect::<Vec<_>>().join("`, `"));
+        Problem::new(option, format!("`{name}`"), expected).hint_near(nearest(name, names()))
+    })
+}
+
+/// Writes a file that was asked for, and its folder if there is none.
+fn put(path: &Path, content: &[u8]) -> Result<(), Stop> {
+    RealDisk.create_folder(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(RealDisk.write(path, content)?)
 }
 
 /// Prints a line of results. A reader that has seen enough closes the pipe: that ends the program,

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::setting::{Opened, Setting};
+use super::setting::Setting;
 use super::{Stop, say};
-use crate::experiment::document;
 
 #[derive(Args)]
 pub(super) struct Report {
@@ -19,9 +18,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn execute(&self) -> Result<(), Stop> {
-        let Opened { resolved, built, store, circumstances } = self.setting.open()?;
-        let document = document(&resolved, &built, &store, &circumstances)
-            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))?;
+        let document = self.setting.finished()?;
         let folder = super::run::write(&document, &self.reports)?;
         say(format!("report: {}", folder.join("index.html").display()));
         Ok(())

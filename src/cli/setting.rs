@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::Stop;
 use crate::engine::{DiskFiles, Store};
-use crate::experiment::{Built, Circumstances, Request, Resolved, build, find, resolve};
+use crate::experiment::{Built, Circumstances, Request, Resolved, build, document, find, resolve};
+use crate::report::Document;
 use crate::stages::Machine;
 use crate::terms::Problem;
 
@@ -75,6 +76,13 @@ impl Setting {
             threads: rayon::current_num_threads(),
         };
         Ok(Opened { resolved, built, store, circumstances })
+    }
+
+    /// Returns the report of an experiment that has been run.
+    pub(super) fn finished(&self) -> Result<Document, Stop> {
+        let Opened { resolved, built, store, circumstances } = self.open()?;
+        document(&resolved, &built, &store, &circumstances)
+            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))
     }
 
     /// Finds, reads and checks the experiment; returns its texts too, for messages.

@@ -3,8 +3,7 @@
 use clap::Args;
 
 use super::Stop;
-use super::setting::{Opened, Setting};
-use crate::experiment::document;
+use super::setting::Setting;
 
 #[derive(Args)]
 pub(super) struct Show {
@@ -17,9 +16,7 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn execute(&self) -> Result<(), Stop> {
-        let Opened { resolved, built, store, circumstances } = self.setting.open()?;
-        let document = document(&resolved, &built, &store, &circumstances)
-            .map_err(|failure| Stop::Failed(format!("{failure}: run the experiment first")))?;
+        let document = self.setting.finished()?;
         super::run::print(&document, self.json);
         Ok(())
     }

@@ -2,76 +2,66 @@
 //!
 //! In reading order: an [`Album`] is pictures in a folder, an archive or a file; `features` puts
 //! them through a published network once and keeps the result in the store, keyed by content;
-//! [`Tool`] says how each published tool prepares pictures and computes its scores; `scores`
-//! computes them; [`Comparison`] makes the graph of the work and reads what came of it;
-//! [`weights`] knows where weights lie.
+//! [`Tool`] says how each published tool prepares pictures and computes its scores; `measuring`
+//! computes them, `scores` is the stage that keeps them; `reference` is what the real side may be;
+//! [`Comparison`] makes the graph of the work and reads what came of it; [`weights`] knows where
+//! weights lie.
 //!
 //! Invariants: a number carries its protocol; what the literature's rules forbid is refused unless
 //! it is asked for by name; a picture that cannot be read is never left out silently.
 
 mod album;
 mod features;
+mod measuring;
+mod reference;
+mod request;
 mod scores;
+mod sheet;
 mod table;
 mod tool;
 pub mod weights;
 
-pub use album::{Album, Unreadable, Visit};
+pub use album::Album;
 pub use features::Extraction;
-pub use scores::{LEAST_PICTURES, Line, Scores};
+pub use request::Request;
+pub use scores::{ClassLine, Line, Scores};
+pub use table::{class_table, table};
 pub use tool::{Tool, Wanted};
 
 pub use crate::lab::metrics::extractors::Network;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{Failure, Graph, NodeId, Store};
-use crate::lab::metrics::{Extractor as _, RandomState, Statistics, StatisticsFile};
-use crate::report::Table;
-use crate::terms::{Files, Key, Problem, Problems, Window};
-use features::{FeatureSet, FeaturesStage};
-use scores::{FAKE, Measuring, REAL, ScoresStage};
+use crate::lab::metrics::{Extractor as _, Statistics, StatisticsFile};
+use crate::terms::{Files, Key, Problem, Problems};
+use features::{Beside, FeatureSet, FeaturesStage};
+use measuring::Measuring;
+use reference::Reference;
+use scores::{FAKE, REAL, ScoresStage, UNSEEN};
 
 /// What decodes JPEG files, for protocols: the arithmetic, which all tools on Pillow share.
 const DECODER: &str = "libjpeg-turbo";
-
-/// The seed of the draws of `--draw`, torch-fidelity's.
-const DRAW_SEED: u32 = 2020;
-
-/// What shall be compared, and how.
-pub struct Request {
-    /// Whose way of measuring.
-    pub tool: Tool,
-    /// The scores.
-    pub wanted: BTreeSet<Wanted>,
-    /// The place of the real pictures, or of an `.npz` with their statistics.
-    pub real: String,
-    /// The places of the generated pictures.
-    pub fakes: Vec<String>,
-    /// How many pictures of each place to draw; `None`: all.
-    pub draw: Option<usize>,
-    /// Whether distances of few pictures are shown.
-    pub allow_small_n: bool,
-    /// Whether generated sets of different sizes may stand side by side.
-    pub allow_different_n: bool,
-    /// Whether pictures that cannot be read are left out.
-    pub skip_unreadable: bool,
-    /// Whether intervals that take long are computed.
-    pub intervals: bool,
-}
 
 /// A comparison that is ready to run.
 pub struct Comparison {
     /// The work.
     pub graph: Graph,
-    /// The scores of each generated side, in the order of the request.
-    pub targets: Vec<NodeId>,
     /// What may be wrong with the pictures, seen before any is decoded.
     pub warnings: Vec<String>,
-    real: Option<NodeId>,
-    names: Vec<String>,
+    /// The generated sides, in the order of the request.
+    sets: Vec<Set>,
+    real: Option<(NodeId, Arc<Album>)>,
+    /// What the features of the real side are of.
+    extractor: String,
+}
+
+/// A generated side.
+struct Set {
+    name: String,
+    album: Arc<Album>,
+    scores: NodeId,
 }
 
 impl Comparison {
@@ -84,151 +74,159 @@ impl Comparison {
         extraction: &Arc<Extraction>,
         files: &Arc<dyn Files>,
     ) -> Result<Self, Problems> {
-        let extractor = extraction.encoder().map_err(|error| {
-            Problem::new("--weights", error.to_string(), "the weights of the network")
-        })?;
-        let statistics = statistics(&request.real, &**files);
-        let open = |option: &str, place: &String| drawn(option, place, request.draw, &**files);
+        let misfit = |error| weights::misfit(&extraction.weights_path, &error);
+        let encoder = extraction.encoder().map_err(misfit)?;
+        let extractor = encoder.describe();
+        let reference = Reference::open(request, &extractor, &**files)?;
         let mut problems = Vec::new();
         let mut album = |option: &str, place: &String| {
-            open(option, place).map_err(|problem| problems.push(problem)).ok()
+            let album = request.album(option, place, &**files);
+            album.map_err(|problem| problems.push(problem)).ok().map(Arc::new)
         };
-        let real = if statistics.is_some() { None } else { album("--real", &request.real) };
-        let fakes: Vec<Album> =
-            request.fakes.iter().filter_map(|place| album("--fake", place)).collect();
-        problems.extend(different_sizes(request, &fakes));
+        let fakes: Vec<_> = request.fakes.iter().filter_map(|it| album("--fake", it)).collect();
+        let unseen = request.unseen.as_ref().and_then(|place| album("--unseen", place));
+        problems.extend(request.mistakes(extraction.network, &reference, &fakes));
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        let mut graph = Graph::default();
-        let warnings = parity(real.as_ref(), &fakes);
-        let mut node = |album: Album| -> Result<NodeId, Problems> {
-            let stage = FeaturesStage {
-                content: album.key(&**files)?,
-                album,
-                extraction: extraction.clone(),
-                files: files.clone(),
-                skip_unreadable: request.skip_unreadable,
-            };
-            Ok(graph.add(Arc::new(stage), &[]))
-        };
-        let real = real.map(&mut node).transpose()?;
-        let fakes = fakes.into_iter().map(&mut node).collect::<Result<Vec<_>, _>>()?;
-        let measuring = Measuring {
-            tool: request.tool,
-            network: extraction.network,
-            wanted: request.wanted.clone(),
-            extractor: extractor.describe(),
-            reference: name_of(&request.real),
-            allow_small_n: request.allow_small_n,
-            intervals: request.intervals,
-        };
-        let names: Vec<String> = request.fakes.iter().map(|place| name_of(place)).collect();
-        let targets = fakes.iter().zip(&names).map(|(fake, name)| {
+        let mut plan = Plan { extraction, files, request, graph: Graph::default() };
+        let warnings = warnings(&reference, &fakes);
+        let real = reference.album.clone().map(|album| plan.features(album)).transpose()?;
+        let unseen = unseen.map(|album| plan.features(album)).transpose()?;
+        let names = request.names();
+        let mut sets = Vec::new();
+        for (album, name) in fakes.into_iter().zip(names) {
+            let fake = plan.features(album.clone())?;
+            let measuring = measuring(request, extraction, &extractor, &reference, &fake, &real);
+            let inputs = [(REAL, &real), (UNSEEN, &unseen), (FAKE, &Some(fake.clone()))];
+            let there = || inputs.iter().filter_map(|(name, it)| Some((*name, it.as_ref()?)));
+            let albums: BTreeMap<_, _> =
+                there().map(|(name, it)| (name, it.album.clone())).collect();
             let stage = ScoresStage {
-                measuring: measuring.clone(),
-                statistics: statistics.clone(),
+                measuring,
+                statistics: reference.statistics.clone(),
+                albums,
+                skip_unreadable: request.skip_unreadable,
                 name: name.clone(),
             };
-            let mut inputs = vec![(FAKE, *fake)];
-            inputs.extend(real.map(|real| (REAL, real)));
-            graph.add(Arc::new(stage), &inputs)
-        });
-        let targets = targets.collect();
-        Ok(Self { graph, targets, warnings, real, names })
+            let nodes: Vec<_> = there().map(|(name, it)| (name, it.node)).collect();
+            sets.push(Set { name, album, scores: plan.graph.add(Arc::new(stage), &nodes) });
+        }
+        let real = real.map(|it| (it.node, it.album));
+        Ok(Self { graph: plan.graph, warnings, sets, real, extractor })
     }
 
-    /// Reads the scores of each generated side, by its name.
+    /// Reads the scores of each generated side that is measured, by its name.
     ///
     /// # Errors
-    /// If they are not there, or cannot be read.
+    /// If they cannot be read.
     pub fn scores(&self, store: &Store) -> Result<Vec<(String, Scores)>, Failure> {
-        let read = |(id, name): (&NodeId, &String)| {
-            let entry = store.find(self.graph.node(*id).key())?.whole();
-            let entry = entry.ok_or_else(|| Failure::other("the scores are not there"))?;
-            Ok((name.clone(), Scores::read(&entry)?))
+        let read = |set: &Set| match store.find(self.graph.node(set.scores).key()) {
+            Err(error) => Some(Err(error.into())),
+            Ok(found) => {
+                let entry = found.whole()?;
+                Some(Scores::read(&entry).map(|scores| (set.name.clone(), scores)))
+            }
         };
-        self.targets.iter().zip(&self.names).map(read).collect()
+        self.sets.iter().filter_map(read).collect()
+    }
+
+    /// Returns the nodes to run: the scores, and with `statistics` the features of the real side
+    /// too, which may be gone while the scores are there.
+    pub fn targets(&self, statistics: bool) -> Vec<NodeId> {
+        let real = self.real.iter().filter(|_| statistics).map(|(node, _)| *node);
+        self.sets.iter().map(|set| set.scores).chain(real).collect()
     }
 
     /// Returns the statistics of the real side as a file that other tools read.
     ///
     /// # Errors
-    /// If there are no features of it, or they cannot be read.
+    /// If there are no features of it, they cannot be read, or a covariance needs more pictures.
     pub fn statistics(&self, store: &Store) -> Result<Vec<u8>, Failure> {
-        let none = || Failure::other("the real side is a file of statistics already");
-        let key = self.graph.node(self.real.ok_or_else(none)?).key();
-        let entry = store.find(key)?.whole();
-        let set = FeatureSet::read(&entry.ok_or_else(|| Failure::other("no features"))?)?;
+        let none = || Failure::other("there are no features of the real side");
+        let (node, _) = self.real.as_ref().ok_or_else(none)?;
+        let entry = store.find(self.graph.node(*node).key())?.whole().ok_or_else(none)?;
+        let set = FeatureSet::read(&entry, Beside { logits: false, spatial: true })?;
+        if set.features.n() < 2 {
+            return Err(Failure::other("a covariance needs two pictures"));
+        }
         let pooled = Statistics::of_features(&set.features);
         let spatial = set.spatial.as_ref().map(Statistics::of_features);
-        Ok(StatisticsFile { pooled, spatial }.to_npz())
-    }
-
-    /// Returns the scores as a table, one column per generated side.
-    pub fn table(&self, scores: &[(String, Scores)]) -> Table {
-        table::of(scores)
+        let extractor = Some(self.extractor.clone());
+        Ok(StatisticsFile { pooled, spatial, extractor }.to_npz())
     }
 }
 
-/// Returns what a file says of the real side, with its hash, if it is a file of statistics.
-fn statistics(place: &str, files: &dyn Files) -> Option<(Arc<StatisticsFile>, String)> {
-    let path = Path::new(place);
-    if !place.ends_with(".npz") {
-        return None;
+/// A graph in the making.
+struct Plan<'a> {
+    extraction: &'a Arc<Extraction>,
+    files: &'a Arc<dyn Files>,
+    request: &'a Request,
+    graph: Graph,
+}
+
+/// An album that goes through the network.
+#[derive(Clone)]
+struct Planned {
+    node: NodeId,
+    key: Key,
+    album: Arc<Album>,
+}
+
+impl Plan<'_> {
+    fn features(&mut self, album: Arc<Album>) -> Result<Planned, Problem> {
+        let key = album.key(&**self.files)?;
+        let stage = FeaturesStage {
+            content: key.clone(),
+            album: album.clone(),
+            extraction: self.extraction.clone(),
+            files: self.files.clone(),
+            skip_unreadable: self.request.skip_unreadable,
+        };
+        Ok(Planned { node: self.graph.add(Arc::new(stage), &[]), key, album })
     }
-    let file = StatisticsFile::read(Window::open(path, files).ok()?).ok()?;
-    let hash = Key::of_bytes(&files.read(path).ok()?).hex();
-    Some((Arc::new(file), hash))
 }
 
-/// Opens an album and draws from it as torch-fidelity's tests do.
-fn drawn(
-    option: &str,
-    place: &str,
-    draw: Option<usize>,
-    files: &dyn Files,
-) -> Result<Album, Problem> {
-    let album = Album::open(option, place, files)?;
-    let Some(count) = draw else { return Ok(album) };
-    if count == 0 || count > album.len() {
-        let found = format!("`{place}` has {} pictures", album.len());
-        return Err(Problem::new("--draw", found, format!("at least {count}, and one to draw")));
+/// Says how one generated side is measured.
+fn measuring(
+    request: &Request,
+    extraction: &Extraction,
+    extractor: &str,
+    reference: &Reference,
+    fake: &Planned,
+    real: &Option<Planned>,
+) -> Measuring {
+    let of_content = real.as_ref().map(|it| &it.key);
+    let sides = [reference.album.as_deref(), Some(&*fake.album)];
+    Measuring {
+        tool: request.tool,
+        network: extraction.network,
+        wanted: request.wanted.clone(),
+        extractor: extractor.to_owned(),
+        reference: reference.name(&request.real, of_content),
+        details: request::drawn(sides).into_iter().chain(reference.origin()).collect(),
+        allow_small_n: request.allow_small_n,
+        intervals: request.intervals,
+        per_class: request.per_class,
+        pairs: if request.pairs { sheet::PAIRS } else { 0 },
     }
-    Ok(album.select(&RandomState::new(DRAW_SEED).choice(album.len(), count)))
 }
 
-/// Scores depend on the number of pictures, so sets of different sizes are not one table.
-fn different_sizes(request: &Request, fakes: &[Album]) -> Option<Problem> {
-    let first = fakes.first()?.len();
-    let other = fakes.iter().find(|album| album.len() != first)?;
-    if request.allow_different_n {
-        return None;
+/// Says what is in the places and is not measured.
+fn warnings(reference: &Reference, fakes: &[Arc<Album>]) -> Vec<String> {
+    let mut said: Vec<String> = reference
+        .album
+        .iter()
+        .chain(fakes)
+        .flat_map(|album| {
+            let path = album.path().display();
+            album.passed_over().iter().map(move |(ending, count)| {
+                format!("{count} files with the ending `{ending}` in `{path}` are not measured")
+            })
+        })
+        .collect();
+    if reference.statistics.is_some() && fakes.iter().any(|it| it.drawn_from().is_some()) {
+        said.push("`--draw` draws pictures, the statistics stay those of all".to_owned());
     }
-    let path = other.path().display();
-    let found = format!("`{path}` has {} pictures, the first set {first}", other.len());
-    let hint = "`--draw N` takes as many of each; `--allow-different-n` compares them all the same";
-    Some(Problem::new("--fake", found, "sets of one size, as distances shrink with it").hint(hint))
-}
-
-/// Says where one side is compressed and the other is not.
-fn parity(real: Option<&Album>, fakes: &[Album]) -> Vec<String> {
-    let Some(real) = real else { return Vec::new() };
-    let differs = |fake: &&Album| (real.lossy_share() - fake.lossy_share()).abs() > 0.5;
-    let say = |fake: &Album| {
-        let [of_real, of_fake] = [real, fake].map(|album| 100.0 * album.lossy_share());
-        let path = fake.path().display();
-        format!(
-            "{of_real:.0} % of the real pictures are JPEG and {of_fake:.0} % of `{path}`: scores \
-             also measure the compression"
-        )
-    };
-    fakes.iter().filter(differs).map(say).collect()
-}
-
-/// Returns what a place is called in tables and protocols.
-fn name_of(place: &str) -> String {
-    let path = Path::new(place);
-    let name = path.file_name().map_or(place.into(), |name| name.to_string_lossy());
-    name.replace([';', '[', ']'], "_")
+    said
 }

@@ -1,35 +1,27 @@
-//! From features to scores, in the way of a tool.
+//! The scores of a set of generated pictures: a stage, and what it leaves.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::features::FeatureSet;
-use super::tool::{KidWay, Tool, Wanted};
+use super::album::Album;
+use super::features::{Beside, FeatureSet, wrong};
+use super::measuring::{Measuring, Reference, Sides};
+use super::tool::Wanted;
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
-use crate::lab::metrics::extractors::Network;
-use crate::lab::metrics::{
-    Features, Frechet, InfinitySizes, KidSubsets, Manifolds, PrProtocol, Statistics,
-    StatisticsFile, TORCH_FIDELITY_SEED, authenticity, authenticity_interval, fid_infinity,
-    fid_interval, fid_of_statistics, inception_score_interval, kid, kid_interval,
-    kid_torch_fidelity, prdc, prdc_intervals, protocol, suspicious_features,
-    suspicious_predictions,
-};
+use crate::lab::metrics::{ClassOutcome, Pair, StatisticsFile};
 use crate::lab::stats::Interval;
-use crate::terms::{Direction, Protocol, Seed};
+use crate::terms::{Direction, Key, Protocol};
 
 /// The inputs of the stage.
 pub(super) const REAL: &str = "real";
 pub(super) const FAKE: &str = "fake";
+pub(super) const UNSEEN: &str = "unseen";
 
 /// The file the stage leaves.
 const RESULT: &str = "scores.json";
-
-/// Pictures from which on a covariance of Inception's features is of full rank, and below which
-/// the literature gives no FID.
-pub const LEAST_PICTURES: usize = 2048;
 
 /// One score of a set of generated pictures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,13 +33,35 @@ pub struct Line {
     /// Its 95 % interval, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub interval: Option<Interval>,
-    /// The deviation that its tool prints behind "±": of splits or subsets, no standard error.
+    /// The deviation that its tool prints behind "±": of splits or subsets, no standard error; of
+    /// `fid-infinity`, the standard error of the line.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spread: Option<f64>,
     /// Which way it improves.
     pub direction: Direction,
+    /// How many generated pictures it is of.
+    pub n: usize,
     /// How it was measured.
     pub protocol: Protocol,
+    /// What tells whether to believe it: eigenvalues, rank and residual of a Fréchet distance, the
+    /// line of `fid-infinity`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub diagnostics: BTreeMap<String, f64>,
+}
+
+/// The scores of one class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassLine {
+    /// Its name.
+    pub class: String,
+    /// How many real pictures it has.
+    pub real: usize,
+    /// How many generated ones.
+    pub fake: usize,
+    /// Its Fréchet distance.
+    pub distance: ClassOutcome,
+    /// Its recall.
+    pub recall: ClassOutcome,
 }
 
 /// The scores of a set of generated pictures against real ones.
@@ -59,6 +73,13 @@ pub struct Scores {
     pub refused: Vec<String>,
     /// What looks wrong, and what to think of.
     pub warnings: Vec<String>,
+    /// Class by class, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub classes: Vec<ClassLine>,
+    /// The generated pictures nearest to a real one, nearest first, by their positions in the two
+    /// sets, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pairs: Vec<Pair>,
 }
 
 impl Scores {
@@ -68,33 +89,67 @@ impl Scores {
     }
 }
 
-/// The real side: features, or what a file says of them.
-pub(super) enum Reference {
-    Features(FeatureSet),
-    Statistics(Arc<StatisticsFile>),
-}
-
-/// What shall be measured, and how.
-#[derive(Clone, Debug)]
-pub(super) struct Measuring {
-    pub(super) tool: Tool,
-    pub(super) network: Network,
-    pub(super) wanted: BTreeSet<Wanted>,
-    /// What the extractor says of itself.
-    pub(super) extractor: String,
-    /// What the real side is called.
-    pub(super) reference: String,
-    pub(super) allow_small_n: bool,
-    pub(super) intervals: bool,
-}
-
 /// Measures features against features.
 pub(super) struct ScoresStage {
     pub(super) measuring: Measuring,
-    /// What a file says of the real side, where there are no pictures, and the file's hash.
-    pub(super) statistics: Option<(Arc<StatisticsFile>, String)>,
+    /// What a file says of the real side, and the file's hash.
+    pub(super) statistics: Option<(Arc<StatisticsFile>, Key)>,
+    /// The pictures of each input.
+    pub(super) albums: BTreeMap<&'static str, Arc<Album>>,
+    pub(super) skip_unreadable: bool,
     /// What people call the generated side.
     pub(super) name: String,
+}
+
+impl ScoresStage {
+    /// Reads the features of an input; refuses those of a set with unreadable pictures.
+    fn features(
+        &self,
+        name: &str,
+        inputs: &Inputs,
+        beside: Beside,
+    ) -> Result<Option<FeatureSet>, Failure> {
+        let Some(entry) = inputs.get(name) else { return Ok(None) };
+        let set = FeatureSet::read(entry, beside)?;
+        match self.albums.get(name) {
+            Some(album) if !self.skip_unreadable && !set.left_out.is_empty() => {
+                Err(wrong(album, &set.left_out))
+            }
+            _ => Ok(Some(set)),
+        }
+    }
+
+    fn sides(&self, inputs: &Inputs) -> Result<Sides, Failure> {
+        let wants = |wanted: Wanted| self.measuring.wanted.contains(&wanted);
+        let spatial = wants(Wanted::Sfid);
+        let fake = Beside { logits: true, spatial };
+        let missing = || Failure::other("measure pictures that are not there");
+        Ok(Sides {
+            fake: self.features(FAKE, inputs, fake)?.ok_or_else(missing)?,
+            real: Reference {
+                statistics: self.statistics.as_ref().map(|(file, _)| file.clone()),
+                set: self.features(REAL, inputs, Beside { logits: false, spatial })?,
+            },
+            unseen: self.features(UNSEEN, inputs, Beside::default())?,
+        })
+    }
+
+    /// Returns the class of every row of an input.
+    fn classes(&self, name: &str, set: &FeatureSet) -> Option<Vec<String>> {
+        let classes = self.albums.get(name)?.classes()?;
+        Some(set.positions().into_iter().map(|i| classes[i].to_owned()).collect())
+    }
+
+    /// Turns rows of the two sets into positions in their albums.
+    fn placed(pairs: Vec<Pair>, real: &FeatureSet, fake: &FeatureSet) -> Vec<Pair> {
+        let (reals, fakes) = (real.positions(), fake.positions());
+        let place = |mut pair: Pair| {
+            pair.fake = fakes[pair.fake];
+            pair.real.index = reals[pair.real.index];
+            pair
+        };
+        pairs.into_iter().map(place).collect()
+    }
 }
 
 impl Stage for ScoresStage {
@@ -103,20 +158,29 @@ impl Stage for ScoresStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {
-        let Measuring { tool, wanted, extractor, reference, allow_small_n, intervals, .. } =
-            &self.measuring;
+        let Measuring { tool, wanted, extractor, reference, .. } = &self.measuring;
+        let Measuring { allow_small_n, intervals, per_class, pairs, details, .. } = &self.measuring;
+        // Classes come from names, which are no part of the key of the pictures.
+        let classes = per_class.then(|| {
+            let of = |name| self.albums.get(name).map(|album| album.classes());
+            Key::of_stage("classes", 1, &json!([of(REAL), of(FAKE)]), &[]).hex()
+        });
         json!({
             "tool": tool.name(),
-            "scores": wanted.iter().map(|it| format!("{it:?}")).collect::<Vec<_>>(),
+            "scores": wanted.iter().map(|it| it.name()).collect::<Vec<_>>(),
             "extractor": extractor,
             "reference": reference,
+            "details": details,
             "allow-small-n": allow_small_n,
             "intervals": intervals,
-            "statistics": self.statistics.as_ref().map(|(_, hash)| hash),
+            "classes": classes,
+            "pairs": pairs,
+            "statistics": self.statistics.as_ref().map(|(_, hash)| hash.hex()),
+            "skip-unreadable": self.skip_unreadable,
         })
     }
 
@@ -129,275 +193,29 @@ impl Stage for ScoresStage {
     }
 
     fn run(&self, inputs: &Inputs, bench: &Bench, context: &Context) -> Result<(), Failure> {
-        let real = match &self.statistics {
-            Some((file, _)) => Reference::Statistics(file.clone()),
-            None => Reference::Features(FeatureSet::read(inputs.entry(REAL))?),
-        };
-        let fake = FeatureSet::read(inputs.entry(FAKE))?;
+        let sides = self.sides(inputs)?;
+        let measuring = &self.measuring;
         let mut scores = Scores::default();
-        for (i, wanted) in self.measuring.wanted.iter().enumerate() {
+        for (i, wanted) in measuring.wanted.iter().enumerate() {
             context.proceed()?;
-            context.progress(i, self.measuring.wanted.len(), format!("{wanted:?}"));
-            match self.measuring.measure(*wanted, &real, &fake) {
+            context.progress(i, measuring.wanted.len(), wanted.name());
+            match measuring.measure(*wanted, &sides, &|| !context.stopping()) {
                 Ok(lines) => scores.lines.extend(lines),
-                Err(why) => scores.refused.push(format!("{wanted:?}: {why}")),
+                Err(why) => scores.refused.push(format!("{}: {why}", wanted.name())),
             }
         }
-        scores.warnings = self.measuring.warnings(&real, &fake);
+        context.proceed()?;
+        if let Some(real) = &sides.real.set {
+            if measuring.per_class {
+                let [reals, fakes] = [(REAL, real), (FAKE, &sides.fake)]
+                    .map(|(name, set)| self.classes(name, set).unwrap_or_default());
+                scores.classes = measuring.classes((real, &reals), (&sides.fake, &fakes));
+            }
+            context.proceed()?;
+            let pairs = measuring.closest(real, &sides.fake);
+            scores.pairs = Self::placed(pairs, real, &sides.fake);
+        }
+        scores.warnings = measuring.warnings(&sides, &self.name, &scores.lines);
         Ok(bench.put(RESULT, &serde_json::to_vec_pretty(&scores).expect("plain data"))?)
-    }
-}
-
-/// A value on its way to a line.
-struct Measured {
-    name: String,
-    value: f64,
-    interval: Option<Interval>,
-    spread: Option<f64>,
-    direction: Direction,
-}
-
-impl Measured {
-    fn new(name: impl Into<String>, value: f64, direction: Direction) -> Self {
-        Self { name: name.into(), value, interval: None, spread: None, direction }
-    }
-
-    fn between(self, interval: Option<Interval>) -> Self {
-        Self { interval, ..self }
-    }
-
-    fn spread(self, spread: f64) -> Self {
-        Self { spread: Some(spread), ..self }
-    }
-}
-
-impl Measuring {
-    fn measure(
-        &self,
-        wanted: Wanted,
-        real: &Reference,
-        fake: &FeatureSet,
-    ) -> Result<Vec<Line>, String> {
-        match wanted {
-            Wanted::Fid => self.frechet(real, fake, false),
-            Wanted::Sfid => self.frechet(real, fake, true),
-            Wanted::Is => self.inception_score(fake),
-            other => {
-                let Reference::Features(real) = real else {
-                    return Err("statistics of the real side are not enough".to_owned());
-                };
-                let sets = Manifolds { real: &real.features, fake: &fake.features };
-                match other {
-                    Wanted::FidInfinity => self.fid_infinity(sets),
-                    Wanted::Kid => self.kid(sets),
-                    Wanted::Pr => self.precision_recall(sets),
-                    _ => self.authenticity(sets),
-                }
-            }
-        }
-    }
-
-    fn frechet(
-        &self,
-        real: &Reference,
-        fake: &FeatureSet,
-        spatial: bool,
-    ) -> Result<Vec<Line>, String> {
-        let none = || format!("`{}` has no spatial features", self.network.name());
-        let side = |set: &FeatureSet| -> Result<Features, String> {
-            if spatial { set.spatial.clone().ok_or_else(none) } else { Ok(set.features.clone()) }
-        };
-        let fakes = side(fake)?;
-        let (statistics, reals) = match real {
-            Reference::Features(real) => {
-                let reals = side(real)?;
-                (None, Some(reals))
-            }
-            Reference::Statistics(file) => {
-                let of = if spatial { file.spatial.clone() } else { Some(file.pooled.clone()) };
-                (Some(of.ok_or("the statistics have no `mu_s`")?), None)
-            }
-        };
-        let n_real = match (&statistics, &reals) {
-            (Some(statistics), _) => statistics.n(),
-            (_, reals) => reals.as_ref().map(Features::n),
-        };
-        self.enough(n_real.unwrap_or(usize::MAX).min(fakes.n()))?;
-        let distance = match (&statistics, &reals) {
-            (Some(statistics), _) => {
-                if statistics.d() != fakes.d() {
-                    let (theirs, ours) = (statistics.d(), fakes.d());
-                    return Err(format!("the statistics have {theirs} features, not {ours}"));
-                }
-                fid_of_statistics(statistics, &Statistics::of_features(&fakes))
-            }
-            (None, Some(reals)) => crate::lab::metrics::fid(reals, &fakes),
-            (None, None) => unreachable!("one of the two is there"),
-        };
-        let (value, deficient) = match distance {
-            Frechet::Sound(distance) => (distance.value, false),
-            Frechet::RankDeficient(distance) => (distance.value, true),
-            Frechet::Indefinite { lambda_min, lambda_max } => {
-                let found = format!("eigenvalues from {lambda_min:e} to {lambda_max:e}");
-                return Err(format!("the product of the covariances is indefinite: {found}"));
-            }
-        };
-        let name = match (spatial, self.network) {
-            (true, _) => "sfid",
-            (false, network) => network.distance(),
-        };
-        let interval = match &reals {
-            Some(reals) if self.intervals => {
-                fid_interval(Manifolds { real: reals, fake: &fakes }, &self.seed("fid"))
-            }
-            _ => None,
-        };
-        let details = deficient.then(|| "rank-deficient".to_owned()).into_iter().collect();
-        let counts = (n_real, fakes.n());
-        let line = Measured::new(name, value, Direction::Lower).between(interval);
-        Ok(self.lines(vec![line], details, Some(counts)))
-    }
-
-    /// Refuses what says more about the number of pictures than about them.
-    fn enough(&self, n: usize) -> Result<(), String> {
-        if self.allow_small_n || n >= LEAST_PICTURES {
-            return Ok(());
-        }
-        Err(format!(
-            "of {n} pictures a distance says more about their number than about them, at least \
-             {LEAST_PICTURES} are usual; `--allow-small-n` shows it all the same"
-        ))
-    }
-
-    fn fid_infinity(&self, sets: Manifolds<'_>) -> Result<Vec<Line>, String> {
-        self.enough(sets.real.n().min(sets.fake.n()))?;
-        let got = fid_infinity(sets, InfinitySizes::Ersatz, TORCH_FIDELITY_SEED)?;
-        let name = format!("{}-infinity", self.network.distance());
-        let line = Measured::new(name, got.value, Direction::Lower).between(Some(got.interval()));
-        Ok(self.lines(vec![line], got.details(), Some((Some(sets.real.n()), sets.fake.n()))))
-    }
-
-    fn kid(&self, sets: Manifolds<'_>) -> Result<Vec<Line>, String> {
-        let counts = Some((Some(sets.real.n()), sets.fake.n()));
-        match self.tool.kernel_distance() {
-            KidWay::Exact => {
-                let got = kid(sets.real, sets.fake);
-                let line = Measured::new("kid", got.value, Direction::Lower)
-                    .between(Some(kid_interval(&got)));
-                let details = ["poly3", "unbiased", "all-pairs"].map(str::to_owned).into();
-                Ok(self.lines(vec![line], details, counts))
-            }
-            KidWay::Subsets => {
-                let spec = KidSubsets { subsets: 100, size: 1000 };
-                let got = kid_torch_fidelity(sets, spec, TORCH_FIDELITY_SEED)
-                    .map_err(|error| error.to_string())?;
-                let line = Measured::new("kid", got.mean, Direction::Lower).spread(got.sd);
-                Ok(self.lines(vec![line], got.details(), counts))
-            }
-        }
-    }
-
-    fn inception_score(&self, fake: &FeatureSet) -> Result<Vec<Line>, String> {
-        let logits = fake.logits.as_ref();
-        let logits = logits.ok_or_else(|| format!("`{}` has no classes", self.network.name()))?;
-        let way = self.tool.inception_score();
-        if logits.n() < way.least_pictures() {
-            return Err(format!("{} pictures are too few", logits.n()));
-        }
-        let rows = logits.softmax();
-        let seed = self.seed("inception-score");
-        let got = way.score(&rows, &seed);
-        let interval =
-            if self.intervals { inception_score_interval(&rows, way, &seed) } else { None };
-        let line =
-            Measured::new("is", got.mean, Direction::Higher).spread(got.sd).between(interval);
-        Ok(self.lines(vec![line], way.details(), None))
-    }
-
-    fn precision_recall(&self, sets: Manifolds<'_>) -> Result<Vec<Line>, String> {
-        let way = self.tool.precision_recall();
-        let spec = way.spec();
-        let fewest = sets.real.n().min(sets.fake.n());
-        if fewest <= spec.neighbours {
-            return Err(format!(
-                "{fewest} pictures are too few for {} neighbours",
-                spec.neighbours
-            ));
-        }
-        let got = prdc(sets, spec);
-        let sure = self.intervals.then(|| prdc_intervals(sets, spec, &self.seed("prdc")));
-        let line = |name: &str, value: f64, interval: Option<Interval>| {
-            Measured::new(name, value, Direction::Higher).between(interval)
-        };
-        let mut lines = vec![
-            line("precision", got.precision, sure.as_ref().map(|it| it.precision)),
-            line("recall", got.recall, sure.as_ref().map(|it| it.recall)),
-        ];
-        match way {
-            PrProtocol::Prdc => lines.extend([
-                line("density", got.density, sure.as_ref().map(|it| it.density)),
-                line("coverage", got.coverage, sure.as_ref().map(|it| it.coverage)),
-            ]),
-            PrProtocol::TorchFidelity => lines.push(line("f-score", got.f_score(), None)),
-            PrProtocol::Adm => {}
-        }
-        let counts = Some((Some(sets.real.n()), sets.fake.n()));
-        Ok(self.lines(lines, way.details(), counts))
-    }
-
-    fn authenticity(&self, sets: Manifolds<'_>) -> Result<Vec<Line>, String> {
-        if sets.real.n() < 2 {
-            return Err("one real picture has no neighbour".to_owned());
-        }
-        let value = authenticity(sets.real, sets.fake);
-        let interval = authenticity_interval(sets.real, sets.fake);
-        let line = Measured::new("authenticity", value, Direction::Higher).between(Some(interval));
-        let counts = Some((Some(sets.real.n()), sets.fake.n()));
-        Ok(self.lines(vec![line], vec!["nearest=1".to_owned()], counts))
-    }
-
-    /// Puts values under their protocol; `counts` are real and fake pictures, where both matter.
-    fn lines(
-        &self,
-        values: Vec<Measured>,
-        details: Vec<String>,
-        counts: Option<(Option<usize>, usize)>,
-    ) -> Vec<Line> {
-        let mut parts = vec![
-            format!("tool={}", self.tool.name()),
-            format!("extractor={}", self.extractor),
-            format!("jpeg={}", super::DECODER),
-            "f64".to_owned(),
-        ];
-        parts.extend(details);
-        if let Some((real, fake)) = counts {
-            let real = real.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
-            parts.push(format!("N={real}/{fake}"));
-            parts.push(format!("ref={}", self.reference));
-        }
-        let line = |it: Measured| Line {
-            protocol: protocol(&it.name, &parts),
-            name: it.name,
-            value: it.value,
-            interval: it.interval,
-            spread: it.spread,
-            direction: it.direction,
-        };
-        values.into_iter().map(line).collect()
-    }
-
-    fn warnings(&self, real: &Reference, fake: &FeatureSet) -> Vec<String> {
-        let mut said = Vec::new();
-        if let Reference::Features(real) = real {
-            said.extend(suspicious_features(&real.features, &fake.features));
-        }
-        if let Some(logits) = &fake.logits {
-            said.extend(suspicious_predictions(&logits.softmax(), &self.seed("order")));
-        }
-        said
-    }
-
-    fn seed(&self, of: &str) -> Seed {
-        Seed::root(0).child("comparison").child(of)
     }
 }

@@ -11,8 +11,8 @@ use crate::lab::data::fingerprint;
 use crate::lab::generators::{Generator, Pixel, Planted};
 use crate::nets::classifier::Input;
 use crate::stages::{
-    ClassifierStage, DatasetStage, EvaluateStage, GeneratorStage, Machine, MeasureStage, On,
-    PlantedStage, SampleStage,
+    ClassifierSpec, ClassifierStage, Data, DatasetStage, EvaluateStage, GeneratorStage, Machine,
+    MeasureStage, On, PlantedStage, START, SampleStage,
 };
 use crate::terms::Problems;
 
@@ -31,6 +31,14 @@ pub struct Nodes {
     pub gan_tests: BTreeMap<Trained, NodeId>,
     /// Scores of the synthetic pictures by draw.
     pub measures: BTreeMap<u64, NodeId>,
+}
+
+impl Nodes {
+    /// Returns the first copies of a draw.
+    fn drawn(&self, draw: u64, copies: usize) -> Vec<NodeId> {
+        let all = self.samples.get(&draw).map_or(&[][..], Vec::as_slice);
+        all[..copies.min(all.len())].to_vec()
+    }
 }
 
 /// Which trained classifier.
@@ -116,7 +124,7 @@ impl Builder<'_> {
             for mix in mixes.iter().filter(|name| experiment.mix.contains_key(*name)) {
                 for &seed in &experiment.seeds {
                     let which = Trained { classifier: classifier.clone(), mix: mix.clone(), seed };
-                    if !nodes.classifiers.contains_key(&which) {
+                    if !nodes.tests.contains_key(&which) {
                         self.classifier(&which, &mut nodes);
                     }
                 }
@@ -133,9 +141,8 @@ impl Builder<'_> {
         }
     }
 
-    fn input(&self) -> Input {
-        let data = &self.experiment.data;
-        Input { channels: data.channels.count(), pixels: data.size }
+    fn input(&self, of: &ClassifierSpec) -> Input {
+        input(&self.experiment.data, of)
     }
 
     fn samples(&mut self, nodes: &mut Nodes) {
@@ -197,35 +204,19 @@ impl Builder<'_> {
         self.graph.add(stage, &[("data", from.0), ("generator", from.1)])
     }
 
+    /// Adds a classifier of the report: it is trained and tested.
     fn classifier(&mut self, which: &Trained, nodes: &mut Nodes) {
         let experiment = self.experiment;
+        let trained = self.trained(which, nodes);
         let spec = &experiment.classifier[&which.classifier];
-        let net = spec.net.built().expect("an announced net was refused before");
-        let mix = experiment.mix[&which.mix];
-        let mut training = spec.training.clone();
-        training.recipe.steps = steps(experiment.budget, &mix, training.recipe.steps);
-        let normalisation = training.normalisation;
-        let stage = Arc::new(ClassifierStage {
-            name: which.classifier.clone(),
-            mix_name: which.mix.clone(),
-            net,
-            training,
-            mix,
-            seed: which.seed,
-            input: self.input(),
-            machine: self.machine.clone(),
-        });
-        let drawn = nodes.samples.get(&self.draw(which.seed)).cloned().unwrap_or_default();
-        let needed = mix.synthetic.ceil() as usize;
-        let inputs = with_samples(&[("data", nodes.data)], &drawn[..needed.min(drawn.len())]);
-        let trained = self.graph.add(stage, &named(&inputs));
         let of = format!("{} on {}, seed {}", which.classifier, which.mix, which.seed);
+        let drawn = nodes.drawn(self.draw(which.seed), 1);
         let mut test = |on, inputs: &[(&str, NodeId)]| {
             let stage = EvaluateStage {
                 of: of.clone(),
-                net,
-                normalisation,
-                input: self.input(),
+                net: spec.net.built().expect("an announced net was refused before"),
+                sight: spec.training.sight(experiment.data.channels),
+                input: self.input(spec),
                 on,
                 machine: self.machine.clone(),
             };
@@ -234,10 +225,40 @@ impl Builder<'_> {
         let own = [("data", nodes.data), ("classifier", trained)];
         nodes.tests.insert(which.clone(), test(On::Test, &own));
         if experiment.report.gan_test && which.mix == experiment.report.baseline {
-            let inputs = with_samples(&[("classifier", trained)], &drawn[..1]);
+            let inputs = with_samples(&[("classifier", trained)], &drawn);
             nodes.gan_tests.insert(which.clone(), test(On::Synthetic, &named(&inputs)));
         }
+    }
+
+    /// Adds the training of a classifier, and of the one it starts from.
+    fn trained(&mut self, which: &Trained, nodes: &mut Nodes) -> NodeId {
+        if let Some(known) = nodes.classifiers.get(which) {
+            return *known;
+        }
+        let experiment = self.experiment;
+        let spec = &experiment.classifier[&which.classifier];
+        let mix = experiment.mix[&which.mix];
+        let mut training = spec.training.clone();
+        training.recipe.steps = steps(experiment.budget, &mix, training.recipe.steps);
+        let stage = Arc::new(ClassifierStage {
+            name: which.classifier.clone(),
+            mix_name: which.mix.clone(),
+            net: spec.net.built().expect("an announced net was refused before"),
+            training,
+            mix,
+            seed: which.seed,
+            input: self.input(spec),
+            machine: self.machine.clone(),
+        });
+        let drawn = nodes.drawn(self.draw(which.seed), mix.synthetic.ceil() as usize);
+        let mut inputs = with_samples(&[("data", nodes.data)], &drawn);
+        if !spec.start.is_empty() {
+            let other = Trained { classifier: spec.start.clone(), ..which.clone() };
+            inputs.push((START.to_owned(), self.trained(&other, nodes)));
+        }
+        let trained = self.graph.add(stage, &named(&inputs));
         nodes.classifiers.insert(which.clone(), trained);
+        trained
     }
 
     fn measures(&mut self, nodes: &mut Nodes) {
@@ -251,7 +272,7 @@ impl Builder<'_> {
             mix: metrics.extractor_mix.clone(),
             seed: experiment.seeds[0],
         };
-        if !nodes.classifiers.contains_key(&extractor) {
+        if !nodes.tests.contains_key(&extractor) {
             self.classifier(&extractor, nodes);
         }
         let spec = &experiment.classifier[&metrics.extractor];
@@ -260,8 +281,8 @@ impl Builder<'_> {
                 metrics: metrics.scores.clone(),
                 draw,
                 net: spec.net.built().expect("an announced net was refused before"),
-                normalisation: spec.training.normalisation,
-                input: self.input(),
+                sight: spec.training.sight(experiment.data.channels),
+                input: self.input(spec),
                 machine: self.machine.clone(),
             });
             let own = [("data", nodes.data), ("classifier", nodes.classifiers[&extractor])];
@@ -269,6 +290,12 @@ impl Builder<'_> {
             nodes.measures.insert(draw, self.graph.add(stage, &named(&inputs)));
         }
     }
+}
+
+/// Returns what a classifier sees.
+pub(super) fn input(data: &Data, of: &ClassifierSpec) -> Input {
+    let pixels = of.training.view.side().unwrap_or(data.size);
+    Input { channels: data.channels.count(), pixels }
 }
 
 /// Returns the optimiser steps of a mix under a budget.

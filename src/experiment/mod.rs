@@ -28,6 +28,6 @@ pub use document::{Circumstances, document};
 pub use file::{Budget, Draws, Experiment, FigureKind, Metrics, Report, Value};
 pub use inspection::{Inspection, Warning, folder_source, inspect_experiment, inspect_source};
 pub use published::{PublishedTable, PublishedValue, published};
-pub use resolve::{Cell, PAPER, Request, Resolved, resolve};
+pub use resolve::{Cell, PAPER, Request, Resolved, profiles, resolve};
 pub use schema::schema;
-pub use sources::{Fetched, fetch, source_of, sources};
+pub use sources::{Absent, Fetched, fetch, source_of, sources};

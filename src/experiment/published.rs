@@ -60,10 +60,7 @@ fn unknown<'a>(
         format!("no published numbers `{name}`"),
         format!("`paper/table` with a {what}: {known}"),
     );
-    match near {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem,
-    }
+    problem.hint_near(near)
 }
 
 /// One table of one paper.

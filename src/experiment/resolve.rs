@@ -130,15 +130,29 @@ fn lay_checked(file: &mut Node, over: Node) -> Vec<Problem> {
     problems
 }
 
+/// Returns the names of all profiles of a file, the first of which is the file as it stands.
+///
+/// # Errors
+/// If it is no TOML.
+pub fn profiles(path: &str, text: &str) -> Result<Vec<String>, Problems> {
+    let file = parse(path, text).map_err(Problems)?;
+    Ok([PAPER.to_owned()].into_iter().chain(declared(&file)).collect())
+}
+
+/// Returns the names of the overlays in a file.
+fn declared(file: &Node) -> Vec<String> {
+    let (profiles, whole) = file.deepest(&["profile"]);
+    match &profiles.kind {
+        Kind::Table(entries) if whole => entries.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn lay_profile(file: &mut Node, name: &str) -> Result<(), Problem> {
     if name == PAPER {
         return Ok(());
     }
-    let (profiles, whole) = file.deepest(&["profile"]);
-    let known: Vec<String> = match &profiles.kind {
-        Kind::Table(entries) if whole => entries.keys().cloned().collect(),
-        _ => Vec::new(),
-    };
+    let known = declared(file);
     let (overlay, whole) = file.deepest(&["profile", name]);
     if whole {
         let overlay = overlay.clone();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::build::input;
 use super::file::Experiment;
 use super::node::Node;
 use super::overlay::meaning_of;
@@ -11,8 +12,7 @@ use crate::lab::data;
 use crate::lab::data::{Shapes, Source};
 use crate::lab::generators::{Defect, Generator, Planted};
 use crate::lab::images::Channels;
-use crate::nets::classifier::Input;
-use crate::stages::Net;
+use crate::stages::{ClassifierSpec, Net};
 use crate::terms::{Files, Problem, nearest};
 
 /// Returns what does not make sense, each at its place in the file. What depends on one of the
@@ -82,10 +82,7 @@ impl Found<'_> {
             format!("unknown {what} `{name}`"),
             format!("one of {}", listed.join(", ")),
         );
-        let problem = match nearest(name, known.iter().copied()) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem,
-        };
+        let problem = problem.hint_near(nearest(name, known.iter().copied()));
         self.below("", problem);
     }
 
@@ -156,16 +153,15 @@ impl Found<'_> {
             let problem = Problem::new("classifier", "no classifier", "at least one");
             self.below("", problem.hint("for instance `[classifier.resnet-20.net.resnet]`"));
         }
-        let size = experiment.data.size;
-        let input = Input { channels: experiment.data.channels.count(), pixels: size };
         let (rows, metrics) = (&experiment.report.rows, &experiment.metrics);
         let measures = !metrics.scores.is_empty() && !rows.contains(&metrics.extractor);
-        for name in rows.iter().chain(measures.then_some(&metrics.extractor)) {
-            let Some(spec) = experiment.classifier.get(name) else { continue };
+        let named = rows.iter().chain(measures.then_some(&metrics.extractor));
+        for name in self.with_starts(named, experiment) {
+            let spec = &experiment.classifier[name];
             let prefix = format!("classifier.{name}");
             match (&spec.net, spec.net.built()) {
                 (_, Some(net)) => {
-                    for problem in net.check(input) {
+                    for problem in net.check(input(&experiment.data, spec)) {
                         self.below(&format!("{prefix}.net"), problem);
                     }
                 }
@@ -173,7 +169,7 @@ impl Found<'_> {
                     let problem = Problem::new(
                         "net.announced",
                         format!("net `{}`, which this program does not have yet", announced.what),
-                        "`resnet` or `vit`",
+                        "`resnet`, `resnet-rs` or `vit`",
                     );
                     self.below(&prefix, problem.hint("leave it out of `report.rows`"));
                 }
@@ -181,10 +177,52 @@ impl Found<'_> {
             }
             let training = &spec.training;
             let problems = training.augmentation.check("training.augmentation");
-            for problem in problems.into_iter().chain(training.mixing.check("training.mixing")) {
+            let problems = problems
+                .into_iter()
+                .chain(training.mixing.check("training.mixing"))
+                .chain(training.view.check("training.view"));
+            for problem in problems {
                 self.below(&prefix, problem);
             }
         }
+    }
+
+    /// Returns the classifiers that are trained, and tells where one cannot start from another.
+    fn with_starts<'e>(
+        &mut self,
+        named: impl Iterator<Item = &'e String>,
+        experiment: &'e Experiment,
+    ) -> Vec<&'e str> {
+        let known: Vec<&str> = experiment.classifier.keys().map(String::as_str).collect();
+        let mut trained: Vec<&str> = Vec::new();
+        for name in named {
+            let mut next = name.as_str();
+            let mut path: Vec<&str> = Vec::new();
+            while let Some(spec) = experiment.classifier.get(next) {
+                let at = format!("classifier.{next}.start");
+                path.push(next);
+                let start = spec.start.as_str();
+                if start.is_empty() {
+                    break;
+                }
+                self.known(&at, start, &known, "classifier");
+                if path.contains(&start) {
+                    let found = format!("`{start}`, which starts from `{next}`");
+                    self.tell(&at, found, "a classifier that is trained before");
+                    break;
+                }
+                let is = |spec: &ClassifierSpec| spec.net.built().map(|net| net.describe());
+                if experiment.classifier.get(start).is_some_and(|other| is(other) != is(spec)) {
+                    let expected = format!("a classifier with the same `net` as `{next}`");
+                    self.tell(&at, format!("`{start}`, whose net is another"), expected);
+                }
+                next = start;
+            }
+            trained.extend(path);
+        }
+        let mut seen = BTreeSet::new();
+        trained.retain(|name| seen.insert(*name));
+        trained
     }
 
     fn mixes(&mut self, experiment: &Experiment) {

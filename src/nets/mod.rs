@@ -6,7 +6,6 @@
 //! their numbers in and out of files; [`classifier`] is the choice among the families that name
 //! what a picture shows. [`inception`], [`vgg`], [`dinov2`] and [`clip`] turn pictures into
 //! features: their weights come from files.
-//! features; their weights come from files.
 
 pub mod blocks;
 pub mod classifier;
@@ -15,6 +14,7 @@ pub mod dinov2;
 pub mod inception;
 pub mod kernels;
 pub mod resnet;
+pub mod resnet_rs;
 pub mod unet;
 pub mod vgg;
 pub mod vit;

@@ -200,7 +200,8 @@ impl ResNetSpec {
     }
 }
 
-fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv2dSpec {
+/// A convolution of a residual network: without bias, its weights by the fan-out.
+pub(super) fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv2dSpec {
     let init = Init::he_fan_out(outputs * kernel * kernel);
     Conv2dSpec::same(inputs, outputs, kernel).no_bias().init(init)
 }

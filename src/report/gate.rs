@@ -2,13 +2,14 @@
 //!
 //! A number passes if it lies inside of the interval that the baseline gives. Where the baseline
 //! has none (one measurement, or seeds that all agreed), it passes within a relative tolerance,
-//! which is a convention and no statistics.
+//! which is a convention and no statistics. Differences that the table does not print pass always:
+//! another processor rounds otherwise, and a distance of 0 is some 1e-14.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-use super::table::{Cell, Estimate, Table, Unit};
+use super::table::{Cell, Column, Estimate, Table, Unit};
 use crate::terms::Direction;
 
 /// The tables of an earlier report: its `table.json`.
@@ -47,7 +48,7 @@ impl Baseline {
                     let is =
                         table.and_then(same).and_then(|i| cells.get(i)).and_then(Cell::measured);
                     gate.compared += 1;
-                    if let Some(verdict) = judge(was, is, column.direction, tolerance) {
+                    if let Some(verdict) = judge(was, is, column, tolerance) {
                         let place = format!("{}, {}", row.labels.join(" "), column.name);
                         let table = before.name.clone();
                         gate.failures.push(Miss { table, place, unit: column.unit, verdict });
@@ -117,7 +118,7 @@ pub enum Verdict {
 fn judge(
     was: &Estimate,
     is: Option<&Estimate>,
-    direction: Option<Direction>,
+    column: &Column,
     tolerance: f64,
 ) -> Option<Verdict> {
     let Some(is) = is else { return Some(Verdict::Gone) };
@@ -127,25 +128,28 @@ fn judge(
         };
         return Some(Verdict::OtherProtocol { was: text(was), is: text(is) });
     }
-    let (low, high) = allowed(was, tolerance);
+    let (low, high) = allowed(was, column, tolerance);
     if (low..=high).contains(&is.mean) {
         return None;
     }
-    let better = direction.map(|direction| match direction {
+    let better = column.direction.map(|direction| match direction {
         Direction::Higher => is.mean > high,
         Direction::Lower => is.mean < low,
     });
     Some(Verdict::Outside { is: is.mean, low, high, better })
 }
 
-fn allowed(was: &Estimate, tolerance: f64) -> (f64, f64) {
-    match was.interval() {
+fn allowed(was: &Estimate, column: &Column, tolerance: f64) -> (f64, f64) {
+    let (low, high) = match was.interval() {
         Some((low, high)) if high > low => (low, high),
         _ => {
             let room = was.mean.abs() * tolerance;
             (was.mean - room, was.mean + room)
         }
-    }
+    };
+    // Half of the last printed digit.
+    let unseen = 0.5 * 10_f64.powi(-(column.decimals as i32)) / column.unit.factor();
+    (low.min(was.mean - unseen), high.max(was.mean + unseen))
 }
 
 impl fmt::Display for Miss {
@@ -177,6 +181,10 @@ mod tests {
     use super::*;
     use crate::terms::Protocol;
 
+    fn column(direction: Option<Direction>) -> Column {
+        Column { name: "fid".into(), unit: Unit::Plain, direction, decimals: 2 }
+    }
+
     fn baseline() -> Baseline {
         let files = sample::document().files();
         let (_, json) = files.iter().find(|(name, _)| name == "table.json").unwrap();
@@ -207,7 +215,7 @@ mod tests {
     fn the_interval_of_the_baseline_decides() {
         let inside = after(|e| e.mean = e.high.unwrap());
         assert_eq!(inside, Vec::<String>::new());
-        let above = after(|e| e.mean = e.high.unwrap() + 1e-6);
+        let above = after(|e| e.mean = e.high.unwrap() + 1e-3);
         assert_eq!(above.len(), 1);
         assert!(above[0].ends_with("(better: renew the baseline if that is meant)"), "{above:?}");
         let below = after(|e| e.mean = e.low.unwrap() - 0.01);
@@ -217,12 +225,25 @@ mod tests {
     #[test]
     fn without_an_interval_the_tolerance_decides() {
         let was = Estimate::single(20.0);
-        let at = |mean| judge(&was, Some(&Estimate::single(mean)), Some(Direction::Lower), 0.1);
+        let lower = column(Some(Direction::Lower));
+        let at = |mean| judge(&was, Some(&Estimate::single(mean)), &lower, 0.1);
         assert_eq!((at(18.0), at(22.0)), (None, None));
         assert!(matches!(at(17.9), Some(Verdict::Outside { better: Some(true), .. })));
         assert!(matches!(at(22.1), Some(Verdict::Outside { better: Some(false), .. })));
         let agreed = Estimate { low: Some(20.0), high: Some(20.0), n: 3, ..was.clone() };
-        assert_eq!(judge(&agreed, Some(&Estimate::single(21.0)), None, 0.1), None);
+        assert_eq!(judge(&agreed, Some(&Estimate::single(21.0)), &column(None), 0.1), None);
+    }
+
+    #[test]
+    fn what_is_not_printed_decides_nothing() {
+        let zero = Estimate { low: Some(-4e-14), high: Some(-4e-14), ..Estimate::single(-4e-14) };
+        let plain = column(Some(Direction::Lower));
+        let at = |mean| judge(&zero, Some(&Estimate::single(mean)), &plain, 0.25);
+        assert_eq!((at(0.0), at(3e-13), at(0.004)), (None, None, None));
+        assert!(at(0.006).is_some());
+        // A share is printed times 100: two decimals are 0.00005 of it.
+        let percent = Column { unit: Unit::Percent, ..plain };
+        assert!(judge(&zero, Some(&Estimate::single(0.004)), &percent, 0.25).is_some());
     }
 
     #[test]

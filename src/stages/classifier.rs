@@ -14,12 +14,16 @@ use crate::lab::images::Channels;
 use crate::nets::blocks::Site;
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::nets::resnet::ResNetSpec;
+use crate::nets::resnet_rs::ResNetRsSpec;
 use crate::nets::vit::VitSpec;
-use crate::nets::weights::{load_state, parameter_count, read_safetensors};
+use crate::nets::weights::{State, load_state, parameter_count, read_safetensors};
 use crate::terms::Seed;
 
 /// The name of this stage among the inputs of others.
 pub(super) const INPUT: &str = "classifier";
+
+/// The name of the classifier among the inputs that another one starts from.
+pub const START: &str = "start";
 
 /// What was learned from, in numbers.
 const SUMMARY: &str = "summary.json";
@@ -30,6 +34,11 @@ const SUMMARY: &str = "summary.json";
 pub struct ClassifierSpec {
     /// The architecture.
     pub net: Net,
+    /// The classifier (by name) whose weights this one starts from, those that the other learned
+    /// from the same mix with the same seed; it has the same net, and may see pictures of another
+    /// size. Empty: fresh weights.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub start: String,
     /// Recipe and augmentation.
     pub training: SupervisedSpec,
 }
@@ -41,6 +50,9 @@ pub enum Net {
     /// A residual network.
     #[serde(rename = "resnet")]
     ResNet(ResNetSpec),
+    /// A residual network with squeeze-and-excitation and the stem of ResNet-D.
+    #[serde(rename = "resnet-rs")]
+    ResNetRs(ResNetRsSpec),
     /// A vision transformer.
     Vit(VitSpec),
     /// An architecture of a paper that this program cannot train yet; `plan` refuses it.
@@ -58,13 +70,14 @@ impl Net {
     pub fn built(&self) -> Option<ClassifierNet> {
         match self {
             Self::ResNet(spec) => Some(ClassifierNet::ResNet(*spec)),
+            Self::ResNetRs(spec) => Some(ClassifierNet::ResNetRs(*spec)),
             Self::Vit(spec) => Some(ClassifierNet::Vit(*spec)),
             Self::Announced(_) => None,
         }
     }
 }
 
-/// Trains a classifier.
+/// Trains a classifier, from fresh weights or from those of another one.
 pub struct ClassifierStage {
     /// What it is called in the file.
     pub name: String,
@@ -127,7 +140,15 @@ impl Stage for ClassifierStage {
         let task =
             Supervised::new(&self.training, &mixed, &val, self.channels(), seed.child("task"));
         let site = Site::new(seed.child("weights"), &self.machine.device);
-        let net = self.net.build(self.input, train.classes.len(), &site);
+        let fresh = self.net.build(self.input, train.classes.len(), &site);
+        let net = match inputs.get(START) {
+            None => fresh,
+            Some(entry) => {
+                let mut state = weights(entry)?;
+                self.net.adapt(&mut state, self.input);
+                load_state(fresh, &state).map_err(Failure::other)?
+            }
+        };
         let parameters = parameter_count(&net);
         let recipe = &self.training.recipe;
         keeper::train(&task, net, recipe, &self.machine.device, (bench, context))?;
@@ -141,6 +162,11 @@ impl Stage for ClassifierStage {
     }
 }
 
+/// Reads the weights that a training left.
+fn weights(entry: &Entry) -> Result<State, Failure> {
+    read_safetensors(&entry.read(keeper::WEIGHTS)?).map_err(Failure::other)
+}
+
 /// Returns the trained net of an entry.
 pub(super) fn trained(
     entry: &Entry,
@@ -148,7 +174,7 @@ pub(super) fn trained(
     at: (Input, usize, &Machine),
 ) -> Result<Classifier, Failure> {
     let (input, classes, machine) = at;
-    let state = read_safetensors(&entry.read(keeper::WEIGHTS)?).map_err(Failure::other)?;
+    let state = weights(entry)?;
     let fresh = net.build(input, classes, &Site::new(Seed::root(0), &machine.device));
     load_state(fresh, &state).map_err(Failure::other)
 }

@@ -96,7 +96,12 @@ impl Stage for DatasetStage {
         let mut data = serde_json::to_value(&self.data).expect("a spec is plain data");
         // The fingerprint stands for the files, wherever they lie; channels are the nets' affair.
         data["source"] = self.data.source.without_paths();
-        data["subset"].as_object_mut().expect("a struct is an object").remove("list");
+        let subset = data["subset"].as_object_mut().expect("a struct is an object");
+        subset.remove("list");
+        if let Some(Value::Object(merge)) = subset.remove("merge") {
+            // Their order numbers the classes, and a key does not see the order of an object.
+            subset.insert("merge".to_owned(), json!(merge.into_iter().collect::<Vec<_>>()));
+        }
         data.as_object_mut().expect("a struct is an object").remove("channels");
         json!({"data": data, "content": self.fingerprint})
     }
@@ -138,7 +143,50 @@ pub fn sheet(data: &Dataset) -> Picture {
     }
     rows.retain(|row| !row.is_empty());
     rows.truncate(20);
-    let side = data.examples.first().map_or(1, |example| example.picture.width());
-    let scale = (48 / side).max(1);
+    let side = |picture: &&Picture| picture.width().max(picture.height());
+    let largest = rows.iter().flatten().map(side).max().unwrap_or(1);
+    let scale = (48 / largest).max(1);
     contact_sheet(&rows, scale, (scale / 2).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::lab::data::{Example, Origin};
+    use crate::terms::{ClassId, ClassNames};
+
+    fn key(subset: &str) -> (Key, Value) {
+        let data = Data { subset: toml::from_str(subset).unwrap(), ..Data::default() };
+        let stage = DatasetStage::new(data, Key::of_bytes(b"digits"));
+        let spec = stage.spec();
+        (Key::of_stage(stage.kind(), stage.version(), &spec, &[]), spec)
+    }
+
+    #[test]
+    fn the_order_of_merged_classes_is_in_the_key() {
+        let odd_first = key("merge = { odd = [\"1\", \"3\"], even = [\"0\", \"2\"] }").0;
+        let even_first = key("merge = { even = [\"0\", \"2\"], odd = [\"1\", \"3\"] }").0;
+        assert_ne!(odd_first, even_first);
+        // What merges nothing keeps the key it had.
+        let (_, spec) = key("classes = [\"1\"]");
+        assert_eq!(spec["data"]["subset"], json!({"classes": ["1"], "per-class": null}));
+    }
+
+    #[test]
+    fn a_sheet_is_scaled_by_its_largest_picture() {
+        let example = |side: usize| Example {
+            id: side.to_string(),
+            class: ClassId(0),
+            origin: Origin::Real,
+            picture: Arc::new(Picture::filled(side, side, [0; 3])),
+        };
+        let sized = |sides: &[usize]| {
+            let examples = sides.iter().map(|side| example(*side)).collect();
+            sheet(&Dataset::new(ClassNames::new(["a"]), examples)).width()
+        };
+        assert_eq!(sized(&[8, 8]), 2 * 48 + 3 * 3);
+        assert_eq!(sized(&[1, 600]), 2 * 600 + 3);
+    }
 }

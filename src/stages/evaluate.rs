@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Machine, classifier, real, synthetic};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
-use crate::lab::classifiers::predict;
-use crate::lab::images::{Channels, Normalisation};
+use crate::lab::classifiers::{Sight, predict};
 use crate::lab::metrics::{Accuracy, Calibration, Logits, accuracy, calibration};
 use crate::nets::classifier::{ClassifierNet, Input};
 use crate::terms::{ClassId, ClassNames, Picture};
@@ -53,8 +52,8 @@ pub struct EvaluateStage {
     pub of: String,
     /// Its architecture.
     pub net: ClassifierNet,
-    /// How it sees grey levels.
-    pub normalisation: Normalisation,
+    /// How it sees pictures.
+    pub sight: Sight,
     /// What it sees.
     pub input: Input,
     /// Which pictures test it.
@@ -99,8 +98,7 @@ impl Stage for EvaluateStage {
         let at = (self.input, data.classes.len(), self.machine.as_ref());
         let net = classifier::trained(inputs.entry(classifier::INPUT), &self.net, at)?;
         let pictures: Vec<&Picture> = data.examples.iter().map(|e| e.picture.as_ref()).collect();
-        let channels = if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb };
-        let predicted = predict(&net, &pictures, self.normalisation, channels);
+        let predicted = predict(&net, &pictures, self.sight);
         let logits = Logits::new(predicted.classes, predicted.logits);
         let truth: Vec<ClassId> = data.examples.iter().map(|example| example.class).collect();
         let evaluation = Evaluation {

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Machine, classifier, real, synthetic};
 use crate::engine::{Bench, Context, Entry, Estimate, Failure, Inputs, Stage};
-use crate::lab::classifiers::predict;
+use crate::lab::classifiers::{Sight, predict};
 use crate::lab::data::Dataset;
-use crate::lab::images::{Channels, Normalisation};
 use crate::lab::metrics::{Evidence, Extractor, Features, Logits, Measured, Metric, Taps};
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::terms::{Picture, Score, Seed};
@@ -44,8 +43,8 @@ pub struct MeasureStage {
     pub draw: u64,
     /// The extractor's architecture.
     pub net: ClassifierNet,
-    /// How it sees grey levels.
-    pub normalisation: Normalisation,
+    /// How it sees pictures.
+    pub sight: Sight,
     /// What it sees.
     pub input: Input,
     /// Where it runs.
@@ -82,8 +81,7 @@ impl Stage for MeasureStage {
         let extractor = TrainedExtractor {
             net: classifier::trained(entry, &self.net, at)?,
             name: format!("{}.penultimate@{}", self.net.describe(), &entry.key().short()[..8]),
-            normalisation: self.normalisation,
-            channels: if self.input.channels == 1 { Channels::Grey } else { Channels::Rgb },
+            sight: self.sight,
         };
         let described = extractor.describe();
         let taps = |data: &Dataset| extractor.taps(&pictures(data));
@@ -124,8 +122,7 @@ fn pictures(data: &Dataset) -> Vec<&Picture> {
 struct TrainedExtractor {
     net: Classifier,
     name: String,
-    normalisation: Normalisation,
-    channels: Channels,
+    sight: Sight,
 }
 
 impl Extractor for TrainedExtractor {
@@ -134,7 +131,7 @@ impl Extractor for TrainedExtractor {
     }
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {
-        let predicted = predict(&self.net, pictures, self.normalisation, self.channels);
+        let predicted = predict(&self.net, pictures, self.sight);
         Taps {
             features: Features::new(predicted.width, predicted.features),
             logits: Some(Logits::new(predicted.classes, predicted.logits)),

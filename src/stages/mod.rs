@@ -20,7 +20,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 
-pub use classifier::{ClassifierSpec, ClassifierStage, Net};
+pub use classifier::{ClassifierSpec, ClassifierStage, Net, START};
 pub use dataset::{Data, DatasetStage, SHEET, SHEET_COLUMNS, codec, sheet};
 pub use evaluate::{EvaluateStage, Evaluation, On};
 pub use generator::GeneratorStage;

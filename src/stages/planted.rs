@@ -29,7 +29,7 @@ impl Stage for PlantedStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {
@@ -57,7 +57,7 @@ impl Stage for PlantedStage {
             return Err(Failure::other("there is no training picture"));
         }
         let law = Law::of(&self.data.source, &self.data.subset);
-        let artist = PlantedArtist::new(&self.planted, &train, law.as_ref());
+        let artist = PlantedArtist::new(&self.planted, &train, law.as_ref(), self.draw);
         let root = Seed::root(self.planted.seed).child("pictures");
         let set = Set { root, draw: self.draw, copy: self.copy };
         let generator = bench.key();

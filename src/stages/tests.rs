@@ -11,12 +11,12 @@ use crate::engine::{
     Bench, Context, Events, Executor as _, Fault, FaultyDisk, Graph, Local, NodeId, Stage,
     StopFlag, Store, Summary, Work,
 };
-use crate::lab::classifiers::{Mix, SupervisedSpec};
+use crate::lab::classifiers::{Mix, Sight, SupervisedSpec};
 use crate::lab::data::Subset;
 use crate::lab::diffusion::Sampler;
 use crate::lab::diffusion::samplers::Ddim;
 use crate::lab::generators::{Pixel, PixelNet, PixelTraining};
-use crate::lab::images::{Channels, Normalisation};
+use crate::lab::images::{Channels, Normalisation, View};
 use crate::lab::metrics::Metric;
 use crate::lab::training::Recipe;
 use crate::nets::classifier::{ClassifierNet, Input};
@@ -24,6 +24,9 @@ use crate::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
 use crate::terms::Key;
 
 const INPUT: Input = Input { channels: 1, pixels: 8 };
+
+const SIGHT: Sight =
+    Sight { normalisation: Normalisation::Signed, channels: Channels::Grey, view: View::Data };
 
 /// 300 training pictures: more than one shard of synthetic ones.
 fn digits() -> Data {
@@ -95,7 +98,7 @@ impl Chain {
             let stage = EvaluateStage {
                 of: "tiny on both".to_owned(),
                 net: resnet(),
-                normalisation: Normalisation::default(),
+                sight: SIGHT,
                 input: INPUT,
                 on,
                 machine: machine.clone(),
@@ -110,7 +113,7 @@ impl Chain {
             metrics: Metric::ALL.to_vec(),
             draw: 0,
             net: resnet(),
-            normalisation: Normalisation::default(),
+            sight: SIGHT,
             input: INPUT,
             machine,
         };

@@ -77,6 +77,16 @@ impl Files for MemoryFiles {
         if entries.is_empty() { Err(absent(folder)) } else { Ok(entries.into_iter().collect()) }
     }
 
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.files.get(path).ok_or_else(|| absent(path))?.len() as u64)
+    }
+
+    fn read_range(&self, path: &Path, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let content = self.files.get(path).ok_or_else(|| absent(path))?;
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(content.len());
+        Ok(content[start..].iter().take(length).copied().collect())
+    }
+
     fn is_folder(&self, path: &Path) -> Option<bool> {
         if self.files.contains_key(path) {
             return Some(false);

@@ -6,6 +6,7 @@
 //! `["a", "b"]`, `{}` and `[]`, `1` and `1.0` and `"1"` never meet.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,6 +41,16 @@ impl Key {
     /// Returns the key of some content.
     pub fn of_bytes(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
+    }
+
+    /// Returns the key of all that a reader gives, which is never held whole.
+    ///
+    /// # Errors
+    /// If it cannot be read to its end.
+    pub fn of_stream(stream: impl Read) -> io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(stream)?;
+        Ok(Self(*hasher.finalize().as_bytes()))
     }
 
     /// Returns all 64 hexadecimal digits.
@@ -185,6 +196,12 @@ mod tests {
             Key::of_stage("a", 1, &spec, &[("y".into(), other)]),
             Key::of_stage("a", 1, &spec, &[("x".into(), other)])
         );
+    }
+
+    #[test]
+    fn a_stream_has_the_key_of_its_bytes() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i % 253) as u8).collect();
+        assert_eq!(Key::of_stream(bytes.as_slice()).unwrap(), Key::of_bytes(&bytes));
     }
 
     #[test]

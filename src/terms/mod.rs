@@ -18,7 +18,7 @@ pub use class::{ClassId, ClassNames};
 pub use files::{Files, MemoryFiles};
 pub use key::Key;
 pub use picture::Picture;
-pub use problem::{Problem, Problems, nearest};
+pub use problem::{Problem, Problems, near_path, nearest};
 pub use score::{Direction, Protocol, Score};
 pub use seed::{Seed, Stream};
 pub use window::Window;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
+
+use super::Files;
 
 /// One mistake in what the user wrote or pointed to. Found before any work starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Says what may have been meant, if anything is near.
+    #[must_use]
+    pub fn hint_near(self, near: Option<impl fmt::Display>) -> Self {
+        match near {
+            Some(near) => self.hint(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}, expected {}", self.source, self.found, self.expected)?;
@@ -82,6 +96,15 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Returns the path beside `path` whose name is nearest, for a path that leads nowhere.
+pub fn near_path(path: &Path, files: &dyn Files) -> Option<String> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let entries = files.list(folder).unwrap_or_default();
+    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
+    let near = nearest(path.file_name()?.to_str()?, names)?;
+    Some(folder.join(near).to_string_lossy().into_owned())
+}
 
 /// Returns the known name nearest to `name`, if one is near enough to be a slip of the hand.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,21 +1,17 @@
 //! A file behind the door as a reader: what archive libraries ask for.
 
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::Files;
 
-/// Bytes that are fetched at a time.
-const AHEAD: usize = 1 << 18;
-
-/// A file, read where the reader stands, a piece at a time: never whole.
+/// A file, read where the reader stands, never whole. Every read is one access of the disk: where
+/// many small ones follow each other, put a `BufReader` around it.
 pub struct Window<'a> {
     files: &'a dyn Files,
     path: PathBuf,
     size: u64,
     at: u64,
-    /// What was fetched, and where it begins.
-    held: (u64, Vec<u8>),
 }
 
 impl<'a> Window<'a> {
@@ -24,33 +20,21 @@ impl<'a> Window<'a> {
     /// # Errors
     /// If there is no such file, or it cannot be read.
     pub fn open(path: &Path, files: &'a dyn Files) -> io::Result<Self> {
-        let size = files.size(path)?;
-        Ok(Self { files, path: path.to_owned(), size, at: 0, held: (0, Vec::new()) })
-    }
-}
-
-impl BufRead for Window<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let (start, held) = (self.held.0, self.held.1.len() as u64);
-        if self.at < start || self.at >= start + held {
-            self.held = (self.at, self.files.read_range(&self.path, self.at, AHEAD)?);
-        }
-        let inside = usize::try_from(self.at - self.held.0).expect("inside of what is held");
-        Ok(&self.held.1[inside..])
+        Ok(Self { files, path: path.to_owned(), size: files.size(path)?, at: 0 })
     }
 
-    fn consume(&mut self, amount: usize) {
-        self.at += amount as u64;
+    /// Returns the size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 }
 
 impl Read for Window<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let ready = self.fill_buf()?;
-        let count = ready.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&ready[..count]);
-        self.consume(count);
-        Ok(count)
+        let bytes = self.files.read_range(&self.path, self.at, buffer.len())?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
     }
 }
 
@@ -73,7 +57,7 @@ mod tests {
 
     #[test]
     fn reads_as_a_cursor_does() {
-        let content: Vec<u8> = (0..AHEAD * 2 + 77).map(|i| (i % 251) as u8).collect();
+        let content: Vec<u8> = (0..10_077).map(|i| (i % 251) as u8).collect();
         let mut files = MemoryFiles::default();
         files.insert("file", content.clone());
         let mut window = Window::open(Path::new("file"), &files).unwrap();
@@ -82,7 +66,7 @@ mod tests {
             SeekFrom::Start(3),
             SeekFrom::End(-200),
             SeekFrom::Current(-5000),
-            SeekFrom::Start(AHEAD as u64 - 1),
+            SeekFrom::Start(9_999),
             SeekFrom::End(10),
         ];
         for step in steps {

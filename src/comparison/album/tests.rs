@@ -6,7 +6,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 use crate::lab::images::encode_png;
-use crate::terms::MemoryFiles;
+use crate::terms::{MemoryFiles, Picture};
 use crate::testing::golden_path;
 
 fn picture(i: u8) -> Picture {
@@ -33,16 +33,12 @@ fn zip_of(members: &[(&str, Vec<u8>)]) -> MemoryFiles {
 }
 
 /// Reads an album in blocks and joins them.
-fn seen(
-    album: &Album,
-    files: &dyn Files,
-    block: usize,
-) -> Result<Vec<Result<Picture, Unreadable>>, Unreadable> {
+fn seen(album: &Album, files: &dyn Files, block: usize) -> Result<Block, Damaged> {
     let mut all = Vec::new();
     album.visit(files, block, &|_| true, &mut |b, pictures| {
         assert_eq!(all.len(), b * block);
         all.extend(pictures);
-        Ok::<(), Unreadable>(())
+        Ok::<(), Damaged>(())
     })?;
     assert_eq!(all.len(), album.len());
     Ok(all)
@@ -51,7 +47,7 @@ fn seen(
 fn whole(album: &Album, files: &dyn Files) -> Vec<Picture> {
     let blocks: Vec<_> = [1, 2, 100].map(|n| seen(album, files, n).unwrap()).into();
     assert!(blocks[0] == blocks[1] && blocks[1] == blocks[2], "blocks decide nothing");
-    blocks[0].iter().cloned().map(Result::unwrap).collect()
+    blocks[0].iter().cloned().map(|it| it.unwrap().picture).collect()
 }
 
 #[test]
@@ -59,12 +55,11 @@ fn a_folder_and_a_zip_of_it_are_the_same() {
     let names = ["b/2.png", "a/1.PNG", "a/.hidden.png", "readme.txt", "a/deep/3.png"];
     let files = folder_of(&names);
     let album = Album::open("--real", "pictures", &files).unwrap();
-    let listed: Vec<&str> = (0..album.len()).map(|i| album.name(i)).collect();
-    assert_eq!(listed, ["a/1.PNG", "a/deep/3.png", "b/2.png"]);
+    let listed: Vec<String> = (0..album.len()).map(|i| album.address(i)).collect();
+    assert_eq!(listed, ["a/1.PNG", "a/deep/3.png", "b/2.png"].map(|it| format!("pictures/{it}")));
     let pictures = whole(&album, &files);
     assert_eq!(pictures, [picture(1), picture(4), picture(0)]);
-    let (classes, of_each) = album.classes().unwrap();
-    assert_eq!((classes, of_each), (ClassNames::new(["a", "b"]), [0, 0, 1].map(ClassId).into()));
+    assert_eq!(album.classes().unwrap(), ["a", "a", "b"]);
 
     let members: Vec<_> =
         names.iter().zip(0..).map(|(n, i)| (*n, encode_png(&picture(i)))).collect();
@@ -72,7 +67,9 @@ fn a_folder_and_a_zip_of_it_are_the_same() {
     let album = Album::open("--real", "pictures.zip", &zipped).unwrap();
     assert_eq!(whole(&album, &zipped), pictures);
     let chosen = album.select(&[2, 0]);
-    assert_eq!(whole(&chosen, &zipped), [picture(0), picture(1)]);
+    // In the order of the album.
+    assert_eq!(whole(&chosen, &zipped), [picture(1), picture(0)]);
+    assert_eq!((chosen.drawn_from(), album.drawn_from()), (Some(3), None));
 }
 
 #[test]
@@ -85,8 +82,7 @@ fn edm_keeps_classes_in_a_list() {
     ];
     let files = zip_of(&members);
     let album = Album::open("--fake", "pictures.zip", &files).unwrap();
-    let (classes, of_each) = album.classes().unwrap();
-    assert_eq!((classes, of_each), (ClassNames::new(["3", "7"]), [0, 1].map(ClassId).into()));
+    assert_eq!(album.classes().unwrap(), ["3", "7"]);
 }
 
 #[test]
@@ -97,9 +93,9 @@ fn samples_and_parquet_are_albums() {
     files.insert("samples.npz", content);
     let album = Album::open("--fake", "samples.npz", &files).unwrap();
     assert_eq!(whole(&album, &files), want.pictures);
-    assert_eq!(album.classes().unwrap().1.len(), 7);
-    let chosen = album.select(&[6, 2, 2]);
-    let picked = [6, 2, 2].map(|i: usize| want.pictures[i].clone());
+    assert_eq!(album.classes().unwrap().len(), 7);
+    let chosen = album.select(&[6, 2, 5]);
+    let picked = [2, 5, 6].map(|i: usize| want.pictures[i].clone());
     assert_eq!(whole(&chosen, &files), picked);
 
     let want = crate::testing::golden_json("data/parquet/want.json");
@@ -111,7 +107,7 @@ fn samples_and_parquet_are_albums() {
     let last = album.len() - 1;
     assert_eq!(
         whole(&album.select(&[last, 0]), &disk),
-        [pictures[last].clone(), pictures[0].clone()]
+        [pictures[0].clone(), pictures[last].clone()]
     );
 }
 
@@ -125,7 +121,16 @@ fn a_key_is_of_content_and_order_never_of_names() {
     assert_ne!(key(&["a.png", "b.png"]), key(&["b.png", "a.png"]));
     let files = folder_of(&["a.png", "b.png", "c.png"]);
     let album = Album::open("--real", "pictures", &files).unwrap();
-    assert_ne!(album.select(&[0, 1]).key(&files), album.select(&[1, 0]).key(&files));
+    assert_ne!(album.select(&[0, 1]).key(&files), album.select(&[0, 2]).key(&files));
+    assert_eq!(album.select(&[0, 1]).key(&files), album.select(&[1, 0]).key(&files));
+}
+
+#[test]
+fn pictures_that_others_would_read_are_counted() {
+    let files = folder_of(&["a.png", "b.tif", "c.TIF", "d.ppm", "e.txt", ".f.gif"]);
+    let album = Album::open("--real", "pictures", &files).unwrap();
+    let passed: Vec<_> = album.passed_over().iter().map(|(e, n)| (e.as_str(), *n)).collect();
+    assert_eq!((album.len(), passed), (1, vec![("ppm", 1), ("tif", 2)]));
 }
 
 #[test]
@@ -134,10 +139,11 @@ fn one_unreadable_picture_is_named() {
     files.insert("pictures/ab.png", b"no picture".to_vec());
     let album = Album::open("--real", "pictures", &files).unwrap();
     let seen = seen(&album, &files, 2).unwrap();
-    let bad: Vec<_> = seen.iter().filter_map(|it| it.as_ref().err()).collect();
+    let bad: Vec<_> =
+        seen.iter().enumerate().filter_map(|(i, it)| Some((i, it.as_ref().err()?))).collect();
     assert_eq!(bad.len(), 1);
-    assert_eq!(bad[0].name, "pictures/ab.png");
-    assert!(bad[0].reason.contains("neither PNG"), "{}", bad[0].reason);
+    assert_eq!(album.address(bad[0].0), "pictures/ab.png");
+    assert!(bad[0].1.contains("neither PNG"), "{}", bad[0].1);
 }
 
 #[test]

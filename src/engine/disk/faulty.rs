@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use super::real::write_unsynced;
+use super::real::{append, write_unsynced};
 use super::{Disk, DiskError, Locking, RealDisk, Status};
 use crate::terms::Key;
 
@@ -123,6 +123,12 @@ impl Disk for FaultyDisk {
         let half = &content[..content.len() / 2];
         self.step(path, true, || write_unsynced(path, half).expect("half fits"))?;
         write_unsynced(path, content)
+    }
+
+    fn append(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
+        let half = &content[..content.len() / 2];
+        self.step(path, true, || append(path, half).expect("half fits"))?;
+        RealDisk.append(path, content)
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError> {

@@ -94,6 +94,10 @@ pub trait Disk: Send + Sync {
     /// Writes and syncs a file in place. A crash may leave a part of it: use [`Disk::write`].
     fn write_draft(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
 
+    /// Adds to the end of a file, which is created if it is absent. A crash may leave a part of what
+    /// was added: who appends must know in the end whether the whole is whole.
+    fn append(&self, path: &Path, content: &[u8]) -> Result<(), DiskError>;
+
     /// Returns the whole content of a file.
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError>;
 
@@ -126,7 +130,9 @@ pub trait Disk: Send + Sync {
     /// Writes a file whole or not at all: draft in the same folder, sync, rename, sync the folder.
     /// Two writers of the same name at the same time are the caller's mistake.
     fn write(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
-        let folder = path.parent().expect("a file has a folder");
+        // The parent of a bare name is empty, which no system opens.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         let name = path.file_name().expect("a file has a name").to_string_lossy();
         let draft = folder.join(format!("{DRAFT}{name}"));
         let written = self.write_draft(&draft, content).and_then(|()| self.rename(&draft, path));

@@ -25,6 +25,10 @@ fn write(path: &Path, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+pub(super) fn append(path: &Path, content: &[u8]) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(content)
+}
+
 /// Writes a file without waiting for the platter, for a disk that only plays power cuts.
 pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), DiskError> {
     at("write", path, write(path, content).map(drop))
@@ -37,6 +41,10 @@ impl Disk for RealDisk {
 
     fn write_draft(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
         at("write", path, write(path, content).and_then(|file| file.sync_all()))
+    }
+
+    fn append(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
+        at("write", path, append(path, content))
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError> {

@@ -190,12 +190,41 @@ impl Store {
         Ok(self.clear(bench)?)
     }
 
-    /// Removes what a kill left in the trash.
+    /// Removes what a kill left in the trash, but for what another process is removing just now.
+    /// The folder stays: another process may be about to move something into it.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
-        self.disk.remove(&self.root.join("trash"))
+        let trash = self.root.join("trash");
+        if self.disk.look(&trash)?.is_none() {
+            return Ok(());
+        }
+        for (name, _) in self.disk.list(&trash)? {
+            let Ok(key) = Key::try_from(name) else { continue };
+            if let Locking::Held(_lock) = self.disk.lock(&self.place("locks", key))? {
+                self.disk.remove(&self.place("trash", key))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns who works in this store now: what living processes wrote into their locks, each
+    /// once.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn holders(&self) -> Result<Vec<String>, DiskError> {
+        let mut holders = Vec::new();
+        for (name, _) in self.disk.list(&self.root.join("locks"))? {
+            let lock = self.disk.lock(&self.root.join("locks").join(name))?;
+            if let Locking::Busy(holder) = lock
+                && !holders.contains(&holder)
+            {
+                holders.push(holder);
+            }
+        }
+        Ok(holders)
     }
 
     /// Opens the bench of a key, with whatever an earlier run left on it.

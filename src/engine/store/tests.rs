@@ -157,3 +157,36 @@ fn what_is_forgotten_is_gone_and_nothing_else() {
     assert!(matches!(store.find(entry.key()).unwrap(), Found::Absent));
     assert_eq!((store.keys().unwrap(), store.unfinished().unwrap()), (vec![], vec![]));
 }
+
+#[test]
+fn trash_is_emptied_around_a_process_that_uses_it() {
+    let (_folder, store, entry) = committed();
+    let left = Key::of_bytes(b"left by a kill");
+    let trash = |key: Key| store.root().join("trash").join(key.hex());
+    for key in [left, entry.key()] {
+        RealDisk.create_folder(&trash(key)).unwrap();
+        RealDisk.write_draft(&trash(key).join("a.bin"), b"a").unwrap();
+    }
+    let bench = store.bench(entry.key()).unwrap();
+    store.empty_trash().unwrap();
+    assert_eq!(RealDisk.look(&trash(left)).unwrap(), None);
+    assert!(RealDisk.look(&trash(entry.key())).unwrap().is_some(), "its process removes it");
+    drop(bench);
+    store.empty_trash().unwrap();
+    assert_eq!(RealDisk.list(&store.root().join("trash")).unwrap(), [], "the folder stays");
+    assert_eq!(RealDisk.list(&store.root().join("locks")).unwrap(), []);
+}
+
+#[test]
+fn who_works_in_a_store_is_known() {
+    let (_folder, store) = store();
+    assert_eq!(store.holders().unwrap(), [""; 0]);
+    let benches = [b"one", b"two"].map(|name| store.bench(Key::of_bytes(name)).unwrap());
+    let [holder] = store.holders().unwrap().try_into().unwrap();
+    assert!(holder.starts_with(&format!("process {} on ", std::process::id())), "{holder}");
+    drop(benches);
+    // A lock that a killed process left is nobody's.
+    let left = store.root().join("locks").join(Key::of_bytes(b"left").hex());
+    RealDisk.write_draft(&left, b"process 1 on elsewhere").unwrap();
+    assert_eq!(store.holders().unwrap(), [""; 0]);
+}

@@ -29,22 +29,32 @@ pub(super) fn warnings(survey: &Survey<Facts>) -> Vec<Warning> {
         let count = pictures(two.len()).replacen("picture", "training picture", 1);
         warnings.push(Warning(format!("{count} {have} two classes: {}", pairs(&two, name))));
     }
-    for (part, seen) in &survey.parts[1..] {
-        let of_part = readable(seen);
-        let both: Vec<_> = of_part.filter_map(|(key, one)| Some((one, *known.get(key)?))).collect();
-        if both.is_empty() {
-            continue;
-        }
-        let are = if both.len() == 1 { "is" } else { "are" };
-        let name = |one: &Seen<Facts>| format!("`{}`", one.id);
-        warnings.push(Warning(format!(
-            "{} of {} {part} pictures {are} in the training data too: {}",
-            both.len(),
-            seen.len(),
-            pairs(&both, name)
-        )));
-    }
+    let [_, val, test] = &survey.parts;
+    warnings.extend(both(val, ("training", &known)));
+    warnings.extend(both(test, ("training", &known)));
+    // Checkpoints are chosen on validation pictures.
+    warnings.extend(both(test, ("validation", &readable(&val.1).collect())));
     warnings
+}
+
+/// Warns of pictures of a part that are known from another.
+fn both(
+    (part, seen): &(&'static str, Vec<Seen<Facts>>),
+    (other, known): (&str, &Known<'_>),
+) -> Option<Warning> {
+    let of_part = readable(seen);
+    let both: Vec<_> = of_part.filter_map(|(key, one)| Some((one, *known.get(key)?))).collect();
+    if both.is_empty() {
+        return None;
+    }
+    let are = if both.len() == 1 { "is" } else { "are" };
+    let name = |one: &Seen<Facts>| format!("`{}`", one.id);
+    Some(Warning(format!(
+        "{} of {} {part} pictures {are} in the {other} data too: {}",
+        both.len(),
+        seen.len(),
+        pairs(&both, name)
+    )))
 }
 
 fn readable(seen: &[Seen<Facts>]) -> impl Iterator<Item = (&Key, &Seen<Facts>)> {

@@ -123,6 +123,8 @@ fn inspect(
     if !unreadable.is_empty() {
         let count = pictures(unreadable.len());
         warnings.insert(0, Warning(format!("{count} cannot be read")));
+        // Pictures of one damaged file share its problem.
+        unreadable.dedup();
         unreadable.truncate(UNREADABLE_SHOWN);
     }
     let page = format!("{}: {}\n{}", source.kind(), source.place(), page(&seen));
@@ -288,6 +290,25 @@ mod tests {
             warned(&files),
             ["warning: 1 of 4 test pictures is in the training data too: \
               `dog/10.png` is `dog/03.png`"]
+        );
+    }
+
+    #[test]
+    fn the_same_picture_in_validation_and_test_data_is_told() {
+        let mut files = files();
+        for i in 0..2_u8 {
+            let of_test = encode_png(&picture(8, 10 + i));
+            files.insert(format!("d/val/cat/{i}.png"), of_test);
+            files.insert(format!("d/val/dog/{i}.png"), encode_png(&picture(8, 200 + i)));
+        }
+        let toml = "folder = { train = \"d/train\", val = \"d/val\", test = \"d/test\" }";
+        let source = toml::from_str(toml).unwrap();
+        let inspection = inspect(&source, &Subset::default(), 0, &files).unwrap();
+        let told: Vec<String> = inspection.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["warning: 2 of 4 test pictures are in the validation data too: \
+              `cat/10.png` is `cat/0.png`, `cat/11.png` is `cat/1.png`"]
         );
     }
 

@@ -9,5 +9,5 @@ mod predict;
 mod supervised;
 
 pub use mix::{Mix, MixError};
-pub use predict::{Predicted, predict};
+pub use predict::{Predicted, Sight, predict};
 pub use supervised::{Supervised, SupervisedSpec};

@@ -3,13 +3,34 @@
 use burn::module::Module as _;
 use burn::tensor::{Tensor, TensorData};
 
-use crate::lab::images::{Channels, Normalisation, planes};
+use crate::lab::images::{Channels, Normalisation, View, planes};
 use crate::nets::blocks::Mode;
 use crate::nets::classifier::Classifier;
 use crate::terms::Picture;
 
 /// Pictures per forward pass. Evaluation has no batch statistics, so it decides nothing.
 const BATCH: usize = 256;
+
+/// How a net sees pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sight {
+    /// How grey levels become numbers.
+    pub normalisation: Normalisation,
+    /// How many planes a picture becomes.
+    pub channels: Channels,
+    /// At which size.
+    pub view: View,
+}
+
+impl Sight {
+    /// Returns pictures of one size as planes, `[n, c, h, w]`, and that shape.
+    fn of(self, pictures: &[&Picture]) -> (Vec<f32>, [usize; 4]) {
+        let seen: Vec<_> = pictures.iter().map(|picture| self.view.shown(picture)).collect();
+        let seen: Vec<&Picture> = seen.iter().map(AsRef::as_ref).collect();
+        let shape = [seen.len(), self.channels.count(), seen[0].height(), seen[0].width()];
+        (planes(&seen, self.normalisation, self.channels), shape)
+    }
+}
 
 /// Logits and features, one row per picture, row after row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,19 +46,13 @@ pub struct Predicted {
 }
 
 /// Asks a net, in evaluation mode, about pictures of one size.
-pub fn predict(
-    model: &Classifier,
-    pictures: &[&Picture],
-    normalisation: Normalisation,
-    channels: Channels,
-) -> Predicted {
+pub fn predict(model: &Classifier, pictures: &[&Picture], sight: Sight) -> Predicted {
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
     let mut predicted = Predicted::default();
     for part in pictures.chunks(BATCH) {
-        let shape = [part.len(), channels.count(), part[0].height(), part[0].width()];
-        let data = TensorData::new(planes(part, normalisation, channels), shape);
-        let x = Tensor::<4>::from_data(data, &device);
+        let (values, shape) = sight.of(part);
+        let x = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
         let features = model.features(x, Mode::Evaluate);
         let logits = model.head(features.clone());
         (predicted.width, predicted.classes) = (features.dims()[1], logits.dims()[1]);

@@ -8,10 +8,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::predict::predict;
+use super::predict::{Sight, predict};
 use crate::lab::data::Dataset;
-use crate::lab::images::augment::{Augmentation, Mixing, soft_targets};
-use crate::lab::images::{Channels, Normalisation, planes};
+use crate::lab::images::augment::{Augmentation, Crop, Mixing, soft_targets};
+use crate::lab::images::{Channels, Normalisation, View, planes};
 use crate::lab::training::{Epochs, Recipe, Task};
 use crate::nets::blocks::Mode;
 use crate::nets::classifier::Classifier;
@@ -33,6 +33,37 @@ pub struct SupervisedSpec {
     pub label_smoothing: f64,
     /// How grey levels become numbers.
     pub normalisation: Normalisation,
+    /// The size at which the net sees pictures.
+    #[serde(skip_serializing_if = "View::is_data")]
+    pub view: View,
+    /// How often a picture stands in a row of a batch, each time changed anew; an epoch has as many
+    /// fewer pictures (Hoffer et al. 2020, arXiv:1901.09335). DeiT: 3.
+    #[serde(skip_serializing_if = "Repeats::is_once")]
+    pub repeats: Repeats,
+}
+
+impl SupervisedSpec {
+    /// Returns how the net sees pictures.
+    pub fn sight(&self, channels: Channels) -> Sight {
+        Sight { normalisation: self.normalisation, channels, view: self.view }
+    }
+}
+
+/// How often a picture stands in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Repeats(#[schemars(range(min = 1))] pub usize);
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Repeats {
+    /// Once is not written, so that results of before there were repeats keep their keys.
+    fn is_once(&self) -> bool {
+        self.0 == 1
+    }
 }
 
 /// The task of naming what the pictures of a training set show.
@@ -58,7 +89,18 @@ impl<'a> Supervised<'a> {
         seed: Seed,
     ) -> Self {
         let epochs = Epochs::new(train.len(), spec.recipe.batch, seed.child("order"));
+        let epochs = epochs.repeating(spec.repeats.0);
         Self { spec, train, validation, channels, seed, epochs }
+    }
+
+    /// Returns a training picture as the net sees it at this address.
+    fn seen(&self, picture: &Picture, seed: Seed) -> Picture {
+        let augmentation = &self.spec.augmentation;
+        match (self.spec.view.side(), &augmentation.crop) {
+            (None, _) => augmentation.apply(picture, seed),
+            (Some(side), Crop::Resized(_)) => augmentation.apply_to(picture, side, side, seed),
+            (Some(_), _) => augmentation.apply(&self.spec.view.whole(picture), seed),
+        }
     }
 }
 
@@ -67,6 +109,8 @@ pub struct Batch {
     pixels: Vec<f32>,
     shape: [usize; 4],
     targets: Vec<f32>,
+    /// Where what the net leaves out is drawn.
+    seed: Seed,
 }
 
 impl Task for Supervised<'_> {
@@ -81,7 +125,7 @@ impl Task for Supervised<'_> {
             .enumerate()
             .map(|(i, position)| {
                 let example = &self.train.examples[*position];
-                self.spec.augmentation.apply(&example.picture, seed.index(i as u64))
+                self.seen(&example.picture, seed.index(i as u64))
             })
             .collect();
         let classes: Vec<ClassId> =
@@ -92,8 +136,12 @@ impl Task for Supervised<'_> {
         let seen: Vec<&Picture> = pictures.iter().collect();
         let mut pixels = planes(&seen, self.spec.normalisation, self.channels);
         let shape = [pictures.len(), self.channels.count(), h, w];
+        let planes = [self.channels.count(), h, w];
+        for (i, picture) in pixels.chunks_exact_mut(planes.iter().product()).enumerate() {
+            self.spec.augmentation.erase(picture, planes, seed.index(i as u64));
+        }
         self.spec.mixing.apply(&mut pixels, &mut targets, shape, seed.child("mixing"));
-        Batch { pixels, shape, targets }
+        Batch { pixels, shape, targets, seed }
     }
 
     fn loss(&self, model: &Classifier, batch: Batch, device: &Device) -> Tensor<1> {
@@ -101,7 +149,7 @@ impl Task for Supervised<'_> {
         let k = batch.targets.len() / n;
         let x = Tensor::<4>::from_data(TensorData::new(batch.pixels, batch.shape), device);
         let targets = Tensor::<2>::from_data(TensorData::new(batch.targets, [n, k]), device);
-        let logits = model.forward(x, Mode::Train);
+        let logits = model.forward(x, Mode::Train(batch.seed));
         (log_softmax(logits, 1) * targets).sum() * (-1.0 / n as f64)
     }
 
@@ -111,7 +159,7 @@ impl Task for Supervised<'_> {
         }
         let pictures: Vec<&Picture> =
             self.validation.examples.iter().map(|e| e.picture.as_ref()).collect();
-        let predicted = predict(model, &pictures, self.spec.normalisation, self.channels);
+        let predicted = predict(model, &pictures, self.spec.sight(self.channels));
         let rows = predicted.logits.chunks(predicted.classes);
         let hits = rows.zip(&self.validation.examples);
         let right = hits.filter(|(row, example)| best(row) == example.class.index()).count();
@@ -131,12 +179,16 @@ mod tests {
 
     use super::*;
     use crate::lab::data::{Example, Origin};
-    use crate::lab::images::augment::{Crop, Cutmix, Mixup, Padded};
+    use crate::lab::images::Scaled;
+    use crate::lab::images::augment::{
+        Cutmix, Either, Mixup, Padded, RandAugment, RandomErasing, ResizedCrop,
+    };
     use crate::lab::training::testing::{course, resumes_exactly};
     use crate::lab::training::{Adamw, Decay, Ema, Keep, LearningRate, Optimizer, Outcome, Sgd};
     use crate::nets::blocks::Site;
     use crate::nets::classifier::{ClassifierNet, Input};
     use crate::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
+    use crate::nets::resnet_rs::ResNetRsSpec;
     use crate::nets::vit::VitSpec;
     use crate::terms::ClassNames;
     use crate::testing::{Tol, close, close_f32};
@@ -157,8 +209,12 @@ mod tests {
     }
 
     fn build(net: ClassifierNet) -> Classifier {
+        build_at(net, 8)
+    }
+
+    fn build_at(net: ClassifierNet, pixels: usize) -> Classifier {
         let site = Site::new(Seed::root(2), &Device::flex());
-        net.build(Input { channels: 3, pixels: 8 }, 3, &site)
+        net.build(Input { channels: 3, pixels }, 3, &site)
     }
 
     /// A net without statistics of batches: it says the same in training and in evaluation.
@@ -176,6 +232,11 @@ mod tests {
     fn resnet() -> Classifier {
         let (stem, width) = (Some(Stem::Cifar), Some(4));
         build(ClassifierNet::ResNet(ResNetSpec { family: ResNetFamily::ResNet10, stem, width }))
+    }
+
+    fn padded_and_flipped() -> Augmentation {
+        let crop = Crop::Padded(Padded::default());
+        Augmentation { crop, flip: true, ..Augmentation::default() }
     }
 
     fn batches_of(batch: usize) -> SupervisedSpec {
@@ -196,7 +257,7 @@ mod tests {
     #[test]
     fn a_batch_is_a_function_of_seed_and_step() {
         let (train, none) = (data(10, 8), data(0, 8));
-        let augmentation = Augmentation { crop: Crop::Padded(Padded::default()), flip: true };
+        let augmentation = padded_and_flipped();
         let mixing = Mixing::Cutmix(Cutmix { probability: 0.5, ..Cutmix::default() });
         let spec = SupervisedSpec { augmentation, mixing, ..batches_of(4) };
         let task = |seed| Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(seed));
@@ -269,7 +330,7 @@ mod tests {
         let answers: Vec<ClassId> = {
             let seen: Vec<&Picture> =
                 held_out.examples.iter().map(|e| e.picture.as_ref()).collect();
-            let said = predict(&net, &seen, spec.normalisation, Channels::Rgb);
+            let said = predict(&net, &seen, spec.sight(Channels::Rgb));
             said.logits.chunks(3).map(|row| ClassId(best(row) as u32)).collect()
         };
         let validate = |data: &Dataset| {
@@ -296,7 +357,7 @@ mod tests {
         };
         let spec = SupervisedSpec {
             recipe,
-            augmentation: Augmentation { crop: Crop::Padded(Padded::default()), flip: true },
+            augmentation: padded_and_flipped(),
             mixing: Mixing::Mixup(Mixup::default()),
             label_smoothing: 0.1,
             ..SupervisedSpec::default()
@@ -314,6 +375,115 @@ mod tests {
     #[test]
     fn a_training_by_adamw_resumes_exactly() {
         resumes(Optimizer::Adamw(Adamw::default()));
+    }
+
+    /// Every random part of the recipes of ResNet-RS and DeiT at once.
+    fn everything(batch: usize) -> SupervisedSpec {
+        SupervisedSpec {
+            recipe: Recipe {
+                steps: 4,
+                batch,
+                learning_rate: LearningRate { peak: 0.01, warmup_steps: 2, ..Default::default() },
+                ema: Some(Ema { decay: 0.8 }),
+                ..Recipe::default()
+            },
+            augmentation: Augmentation {
+                crop: Crop::Resized(ResizedCrop::default()),
+                flip: true,
+                rand_augment: Some(RandAugment::default()),
+                erasing: Some(RandomErasing { probability: 0.5, ..RandomErasing::default() }),
+            },
+            mixing: Mixing::Either(Either::default()),
+            label_smoothing: 0.1,
+            view: View::Scaled(Scaled { pixels: 12, ..Scaled::default() }),
+            repeats: Repeats(3),
+            ..SupervisedSpec::default()
+        }
+    }
+
+    fn resnet_rs() -> Classifier {
+        let (width, blocks) = (Some(4), Some([1, 1, 1, 1]));
+        let spec = ResNetRsSpec {
+            stem: Stem::Cifar,
+            width,
+            blocks,
+            drop_path: 0.3,
+            ..ResNetRsSpec::default()
+        };
+        build_at(ClassifierNet::ResNetRs(spec), 12)
+    }
+
+    fn deit() -> Classifier {
+        let (features, heads, depth) = (Some(8), Some(2), Some(2));
+        let (drop_path, dropout) = (0.3, 0.1);
+        let spec =
+            VitSpec { patch: 4, features, heads, depth, drop_path, dropout, ..VitSpec::default() };
+        build_at(ClassifierNet::Vit(spec), 12)
+    }
+
+    #[test]
+    fn recipes_with_everything_random_resume_exactly() {
+        let (train, held_out) = (data(7, 8), data(5, 8));
+        let mut spec = everything(6);
+        let task = Supervised::new(&spec, &train, &held_out, Channels::Rgb, Seed::root(3));
+        resumes_exactly(&task, resnet_rs, &spec.recipe);
+        spec.recipe.optimizer = Optimizer::Adamw(Adamw::default());
+        let task = Supervised::new(&spec, &train, &held_out, Channels::Rgb, Seed::root(3));
+        resumes_exactly(&task, deit, &spec.recipe);
+    }
+
+    #[test]
+    fn what_the_net_leaves_out_belongs_to_the_step() {
+        let (train, none) = (data(7, 8), data(0, 8));
+        let spec = everything(6);
+        let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(3));
+        let loss = |step, seed_of| -> f32 {
+            let mut batch = task.batch(step);
+            batch.seed = task.batch(seed_of).seed;
+            task.loss(&deit(), batch, &Device::flex()).into_scalar()
+        };
+        assert_eq!(loss(0, 0).to_bits(), loss(0, 0).to_bits());
+        assert_ne!(loss(0, 0).to_bits(), loss(0, 1).to_bits());
+    }
+
+    #[test]
+    fn repeats_are_the_same_picture_changed_anew() {
+        let (train, none) = (data(9, 8), data(0, 8));
+        let spec = SupervisedSpec {
+            mixing: Mixing::None,
+            label_smoothing: 0.0,
+            view: View::Data,
+            ..everything(6)
+        };
+        let task = Supervised::new(&spec, &train, &none, Channels::Rgb, Seed::root(4));
+        let batch = task.batch(0);
+        let rows: Vec<&[f32]> = batch.targets.chunks(3).collect();
+        assert!(rows[0] == rows[1] && rows[1] == rows[2]);
+        let pictures: Vec<&[f32]> = batch.pixels.chunks(3 * 64).collect();
+        assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2]);
+    }
+
+    #[test]
+    fn a_net_may_see_pictures_of_another_size() {
+        let (train, held_out) = (data(6, 8), data(6, 8));
+        for crop in [Crop::None, Crop::Resized(ResizedCrop::default())] {
+            let augmentation = Augmentation { crop, ..Augmentation::default() };
+            let spec = SupervisedSpec { augmentation, ..everything(6) };
+            let task = Supervised::new(&spec, &train, &held_out, Channels::Rgb, Seed::root(4));
+            assert_eq!(task.batch(0).shape, [6, 3, 12, 12]);
+            assert!(task.validate(&deit()).is_some());
+        }
+    }
+
+    /// What is not used is not written, so that results of before it existed keep their keys.
+    #[test]
+    fn what_is_absent_leaves_no_trace() {
+        let written = serde_json::to_value(SupervisedSpec::default()).unwrap();
+        let keys: Vec<&String> = written.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["recipe", "augmentation", "mixing", "label-smoothing", "normalisation"]);
+        let spec: SupervisedSpec =
+            toml::from_str("repeats = 3\n[view.scaled]\npixels = 16").unwrap();
+        assert_eq!((spec.repeats, spec.view.side()), (Repeats(3), Some(16)));
     }
 
     #[test]

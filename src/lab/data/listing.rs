@@ -133,6 +133,8 @@ pub(super) fn complete(
     if problems.is_empty() {
         return Ok(Dataset::new(classes, examples));
     }
+    // Pictures of one damaged file share its problem.
+    problems.dedup();
     let more = problems.len().saturating_sub(SHOWN);
     problems.truncate(SHOWN);
     if more > 0 {

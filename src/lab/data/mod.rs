@@ -41,8 +41,9 @@ mod tests {
     use std::io;
     use std::path::{Path, PathBuf};
 
-    use super::{Codec, Dataset, Source, Splits, Subset, check, load};
-    use crate::terms::{Files, MemoryFiles, Picture, Problems, Seed};
+    use super::source::load_sparse;
+    use super::{Codec, Dataset, Source, Splits, Subset, check};
+    use crate::terms::{Files, MemoryFiles, Picture, Problems};
     use crate::testing::golden_path;
 
     /// Reads the file format of [`bytes_of`]; fits nothing.
@@ -88,14 +89,19 @@ mod tests {
         (data.examples.iter().map(|e| e.class.0).collect(), levels)
     }
 
+    /// Checks all of a source. Small golden data have no pictures of most classes, which is no
+    /// mistake of theirs.
+    pub(super) fn check_sparse(source: &Source, files: &MemoryFiles) -> Problems {
+        let mut found = check(source, &Subset::default(), files);
+        found.0.retain(|problem| !problem.found.starts_with("no training picture of class `"));
+        found
+    }
+
     /// Loads all of a source that is written in TOML.
     pub(super) fn load_all(toml: &str, files: &MemoryFiles) -> Result<Splits, Problems> {
         let source: Source = toml::from_str(toml).unwrap();
-        let found = check(&source, &Subset::default(), files);
-        if found != Problems::default() {
-            return Err(found);
-        }
-        load(&source, &Subset::default(), Seed::root(0), files, CODEC)
+        let found = check_sparse(&source, files);
+        if found == Problems::default() { load_sparse(&source, files, CODEC) } else { Err(found) }
     }
 
     /// The disk.

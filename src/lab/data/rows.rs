@@ -6,6 +6,7 @@ use std::ops::Range;
 use polars::prelude::{DataType, ParquetReader, PolarsError, SerReader as _};
 
 use super::hugging_face::{BYTES, Footer, LABELS, columns};
+use crate::terms::ClassNames;
 
 /// The pictures of a file in the Hugging Face image layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,8 @@ impl PictureRows {
     /// Finds the column of pictures: the first struct with a member `bytes`.
     ///
     /// # Errors
-    /// If the bytes are no Parquet file or there is no such column, in a lower-case fragment.
+    /// If the bytes are no Parquet file, there is no such column, or some rows have a class and
+    /// others have none, in a lower-case fragment.
     pub fn open(file: &[u8]) -> Result<Self, String> {
         let footer = Footer::read(file).map_err(wrong)?;
         let rows = ParquetReader::new(Cursor::new(file)).num_rows().map_err(wrong)?;
@@ -35,20 +37,7 @@ impl PictureRows {
         let label = LABELS.iter().find(|name| footer.schema.get(name).is_some());
         let labels = match label {
             None => None,
-            Some(label) => {
-                let table = columns(file, &[label]).map_err(wrong)?;
-                let names = footer.class_names(label);
-                let numbers = table.column(label).and_then(|column| column.cast(&DataType::Int64));
-                let numbers = numbers.map_err(wrong)?;
-                let name = |number: Option<i64>| {
-                    let number = number.unwrap_or(-1);
-                    let named = usize::try_from(number)
-                        .ok()
-                        .and_then(|i| names.as_ref()?.iter().nth(i).map(str::to_owned));
-                    named.unwrap_or_else(|| number.to_string())
-                };
-                Some(numbers.i64().map_err(wrong)?.iter().map(name).collect())
-            }
+            Some(label) => labels(file, label, footer.class_names(label).as_ref())?,
         };
         Ok(Self { column: column.to_string(), labels, rows })
     }
@@ -58,7 +47,8 @@ impl PictureRows {
         self.rows
     }
 
-    /// Returns the class name of every row, if there is a column of labels.
+    /// Returns the class name of every row, if there is a column of labels with a class in it: a
+    /// test part may be given away with labels of -1.
     pub fn labels(&self) -> Option<&[String]> {
         self.labels.as_deref()
     }
@@ -80,14 +70,90 @@ impl PictureRows {
     }
 }
 
+/// Returns the class name of every row; `None` if no row has a class. Numbers go by the names of
+/// the file, if it has any; text is a name.
+fn labels(
+    file: &[u8],
+    label: &str,
+    names: Option<&ClassNames>,
+) -> Result<Option<Vec<String>>, String> {
+    let table = columns(file, &[label]).map_err(wrong)?;
+    let column = table.column(label).map_err(wrong)?;
+    let of_number = |(row, number): (usize, Option<i64>)| {
+        let Some(number) = number.and_then(|number| usize::try_from(number).ok()) else {
+            return Ok(None);
+        };
+        let Some(names) = names else { return Ok(Some(number.to_string())) };
+        let known = || format!("label {number} in row {row}, with names for {}", names.len());
+        names.iter().nth(number).map(|name| Some(name.to_owned())).ok_or_else(known)
+    };
+    let found: Vec<Option<String>> = match column.dtype() {
+        DataType::String => {
+            let text = column.str().map_err(wrong)?;
+            text.iter().map(|name| name.map(str::to_owned)).collect()
+        }
+        dtype if dtype.is_integer() => {
+            let numbers = column.cast(&DataType::Int64).map_err(wrong)?;
+            let numbers = numbers.i64().map_err(wrong)?;
+            numbers.iter().enumerate().map(of_number).collect::<Result<_, _>>()?
+        }
+        other => return Err(format!("labels `{label}` that are {other}, not integers or names")),
+    };
+    match found.iter().position(Option::is_none) {
+        _ if found.iter().all(Option::is_none) => Ok(None),
+        Some(row) => Err(format!("no label in row {row}, while others have one in `{label}`")),
+        None => Ok(Some(found.into_iter().flatten().collect())),
+    }
+}
+
 fn wrong(error: PolarsError) -> String {
     error.to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::{
+        BinaryChunked, DataFrame, IntoColumn as _, NamedFrom as _, NewChunkedArray as _,
+        ParquetWriter, Series, StructChunked,
+    };
+
     use super::*;
     use crate::testing::{golden_json, golden_path};
+
+    /// Writes pictures with these labels.
+    fn with_labels(labels: Series) -> Vec<u8> {
+        let n = labels.len();
+        let bytes = BinaryChunked::from_slice(BYTES.into(), &vec![[1_u8]; n]).into_column();
+        let image = StructChunked::from_columns("image".into(), n, &[bytes]).unwrap();
+        let columns = vec![image.into_column(), labels.into_column()];
+        let mut file = Vec::new();
+        ParquetWriter::new(&mut file).finish(&mut DataFrame::new(n, columns).unwrap()).unwrap();
+        file
+    }
+
+    #[test]
+    fn names_and_missing_labels_are_no_numbers() {
+        let labels = |labels: Series| {
+            let rows = PictureRows::open(&with_labels(labels));
+            rows.map(|rows| rows.labels().map(<[String]>::to_vec))
+        };
+        let named = |names: [&str; 2]| Ok(Some(names.map(str::to_owned).to_vec()));
+        assert_eq!(labels(Series::new("label".into(), ["dog", "cat"])), named(["dog", "cat"]));
+        assert_eq!(labels(Series::new("label".into(), [7_i64, 0])), named(["7", "0"]));
+        assert_eq!(labels(Series::new("label".into(), [-1_i64, -1])), Ok(None));
+        assert_eq!(labels(Series::new("label".into(), [None::<i64>, None])), Ok(None));
+        assert_eq!(labels(Series::new("label".into(), [None::<&str>, None])), Ok(None));
+        for some in [
+            Series::new("label".into(), [Some(1_i64), None]),
+            Series::new("label".into(), [1_i64, -1]),
+            Series::new("label".into(), [Some("dog"), None]),
+        ] {
+            let want = "no label in row 1, while others have one in `label`";
+            assert_eq!(labels(some), Err(want.to_owned()));
+        }
+        let told = labels(Series::new("label".into(), [0.5, 1.5])).unwrap_err();
+        assert_eq!(told, "labels `label` that are f64, not integers or names");
+    }
 
     #[test]
     fn rows_and_labels_are_those_of_the_file() {

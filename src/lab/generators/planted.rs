@@ -116,13 +116,15 @@ pub struct PlantedArtist<'a> {
 }
 
 impl<'a> PlantedArtist<'a> {
-    /// Prepares to draw for these training data, which come from this law if it is known.
+    /// Prepares a draw for these training data, which come from this law if it is known. Which
+    /// training pictures are copied and which modes are kept is the luck of the draw, as everything
+    /// else about it is.
     ///
     /// # Panics
     /// If the defect is [`Defect::Truth`] and there is no law, or there is no training picture.
-    pub fn new(spec: &'a Planted, train: &'a Dataset, law: Option<&Law>) -> Self {
+    pub fn new(spec: &'a Planted, train: &'a Dataset, law: Option<&Law>, draw: u64) -> Self {
         assert!(law.is_some() || spec.defect != Defect::Truth, "the truth needs a known law");
-        let seed = Seed::root(spec.seed).child("planted");
+        let seed = Seed::root(spec.seed).child("planted").index(draw);
         let mut copied: Vec<Vec<&Picture>> = vec![Vec::new(); train.classes.len()];
         for example in &train.examples {
             copied[example.class.index()].push(example.picture.as_ref());
@@ -262,7 +264,7 @@ mod tests {
 
     fn drawn(defect: Defect, law: Option<&Law>, n: u64) -> Vec<Picture> {
         let (spec, train) = (Planted { defect, seed: 0 }, train());
-        PlantedArtist::new(&spec, &train, law).draw(&orders(n)).unwrap()
+        PlantedArtist::new(&spec, &train, law, 0).draw(&orders(n)).unwrap()
     }
 
     #[test]
@@ -274,6 +276,22 @@ mod tests {
             |part: &[Picture]| part.iter().map(|p| p.rgb().to_vec()).collect::<BTreeSet<_>>().len();
         assert_eq!((distinct(&pictures[..24]), distinct(&pictures)), (24, 24));
         assert_eq!(pictures[..24], pictures[24..]);
+    }
+
+    #[test]
+    fn every_draw_chooses_anew_what_is_copied_and_kept() {
+        let (train, law) = (train(), law());
+        let seen = |defect: &Defect, law: Option<&Law>, draw: u64| {
+            let spec = Planted { defect: defect.clone(), seed: 0 };
+            let pictures = PlantedArtist::new(&spec, &train, law, draw).draw(&orders(6)).unwrap();
+            pictures.iter().map(|picture| picture.rgb().to_vec()).collect::<Vec<_>>()
+        };
+        let fewer = Defect::FewerModes(FewerModes { keep: 0.25 });
+        for (defect, law) in [(&Defect::Copies, None), (&fewer, None), (&fewer, Some(&law))] {
+            let draws: BTreeSet<_> = (0..4).map(|draw| seen(defect, law, draw)).collect();
+            assert_eq!(draws.len(), 4, "{defect:?}");
+            assert_eq!(seen(defect, law, 3), seen(defect, law, 3));
+        }
     }
 
     #[test]
@@ -302,7 +320,7 @@ mod tests {
     #[test]
     fn the_truth_is_fresh_and_has_captions() {
         let (spec, train, law) = (Planted::default(), train(), law());
-        let artist = PlantedArtist::new(&spec, &train, Some(&law));
+        let artist = PlantedArtist::new(&spec, &train, Some(&law), 0);
         let pictures = artist.draw(&orders(30)).unwrap();
         assert_eq!(pictures.iter().map(|p| p.rgb()).collect::<BTreeSet<_>>().len(), 30);
         for (order, word) in orders(3).iter().zip(["star", "ring", "heart"]) {

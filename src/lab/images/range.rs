@@ -110,7 +110,7 @@ pub fn planes(pictures: &[&Picture], to: Normalisation, channels: Channels) -> V
 }
 
 /// Returns Pillow's luma: ITU-R 601-2 weights (0.299, 0.587, 0.114) in 16-bit fixed point.
-fn luma(colour: &[u8]) -> u8 {
+pub(super) fn luma(colour: &[u8]) -> u8 {
     let [r, g, b] = [0, 1, 2].map(|c| u32::from(colour[c]));
     ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) as u8
 }

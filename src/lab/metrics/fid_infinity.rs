@@ -58,9 +58,10 @@ impl InfinitySizes {
         if start < 2 || start + POINTS > n + 1 {
             return None;
         }
-        // The rounding of NumPy's `linspace(...).astype(int)`.
+        // The rounding of NumPy's `linspace(...).astype(int)`, which adds before it cuts off.
         let step = (n - start) as f64 / (POINTS - 1) as f64;
-        let size = |i: usize| if i + 1 == POINTS { n } else { (i as f64 * step) as usize + start };
+        let inner = |i: usize| (i as f64 * step + start as f64) as usize;
+        let size = |i: usize| if i + 1 == POINTS { n } else { inner(i) };
         Some((0..POINTS).map(size).collect())
     }
 }
@@ -95,7 +96,8 @@ pub struct FidInfinity {
 }
 
 impl FidInfinity {
-    /// Returns the 95 % interval of the line at 0.
+    /// Returns the 95 % interval of the line at 0. It is about the line, not about pictures, and
+    /// too narrow for those.
     pub fn interval(&self) -> Interval {
         let quantile = student_t_quantile(0.5 + LEVEL / 2.0, (self.points.len() - 2) as f64);
         let half = quantile * self.standard_error;
@@ -181,7 +183,7 @@ mod tests {
     use super::super::features::testing::{normal, on_threads};
     use super::super::fid;
     use super::*;
-    use crate::testing::{Tol, close};
+    use crate::testing::{Tol, close, golden_json};
 
     #[test]
     fn a_bias_of_a_plus_b_over_n_returns_a() {
@@ -209,6 +211,20 @@ mod tests {
         assert_eq!([ends(ours, 9999), ends(ours, 30)], [(4999, 9999), (15, 30)]);
         assert_eq!(ends(InfinitySizes::DgmEval, 10_000), (1000, 10_000));
         assert_eq!((ours.of(26), InfinitySizes::DgmEval.of(15)), (None, None));
+    }
+
+    #[test]
+    fn sizes_are_numpys() {
+        let golden = golden_json("metrics/fid_infinity/sizes.json");
+        for case in golden.as_array().unwrap() {
+            let n = usize::try_from(case["n"].as_u64().unwrap()).unwrap();
+            for (sizes, name) in
+                [(InfinitySizes::Ersatz, "ersatz"), (InfinitySizes::DgmEval, "dgm-eval")]
+            {
+                let want: Vec<usize> = serde_json::from_value(case[name].clone()).unwrap();
+                assert_eq!(sizes.of(n).unwrap(), want, "{name}, {n}");
+            }
+        }
     }
 
     #[test]

@@ -125,8 +125,8 @@ pub fn fid_of_moments(real: &Moments, fake: &Moments) -> Frechet {
 }
 
 /// Returns the Fréchet distance between two pairs of statistics, by [`Route::Eigen`]. Where a side
-/// does not say how many pictures it was made from, its covariance is taken for singular if the
-/// rank of the product falls short.
+/// does not say how many pictures it was made from, its covariance is taken for singular if it has
+/// no Cholesky factor.
 ///
 /// # Panics
 /// If the sides differ in width.
@@ -259,17 +259,25 @@ impl Side {
             }
         };
         match outcome {
-            Frechet::Sound(distance) if !(self.spans(&distance) && other.spans(&distance)) => {
+            Frechet::Sound(distance) if !(self.spans() && other.spans()) => {
                 Frechet::RankDeficient(distance)
             }
             other => other,
         }
     }
 
-    /// Returns whether the covariance may have full rank.
-    fn spans(&self, distance: &Distance) -> bool {
-        let d = self.mean.len();
-        self.n.map_or(distance.rank == d, |n| n > d)
+    /// Returns whether the covariance may have full rank: by the number of rows, or, where nobody
+    /// knows it, because it has a Cholesky factor. The rank of the product would not tell: its
+    /// condition is that of both covariances multiplied.
+    fn spans(&self) -> bool {
+        match (self.n, &self.spread) {
+            (Some(n), _) => n > self.mean.len(),
+            (None, Spread::Rows(_)) => false,
+            (None, Spread::Covariance { covariance, half }) => match half.get() {
+                Some(half) => matches!(half, Half::Triangle(_)),
+                None => cholesky(covariance.as_ref()).is_some(),
+            },
+        }
     }
 
     /// Returns `B` with covariance `B Bᵀ`, `d` rows.

@@ -18,8 +18,7 @@ use super::measure::{Entry, Evidence, Found};
 use super::prdc::Manifolds;
 use super::tiles::Pairs;
 use super::{Features, RandomState};
-use crate::lab::stats::Estimate;
-use crate::terms::{Direction, Seed};
+use crate::terms::Direction;
 
 /// `kid` in the table of metrics.
 pub(super) const ENTRY: Entry =
@@ -43,7 +42,7 @@ pub struct Kid {
     pub standard_error: f64,
 }
 
-/// Which subsets [`kid_subsets`] draws.
+/// Which subsets [`kid_torch_fidelity`] draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct KidSubsets {
@@ -91,26 +90,6 @@ pub fn kid(real: &Features, fake: &Features) -> Kid {
     let square = 4.0 * variance(&real_sums, &real_cross, n, m) / n
         + 4.0 * variance(&fake_sums, &fake_cross, m, n) / m;
     Kid { value, standard_error: square.sqrt() }
-}
-
-/// Returns the mean of the kernel distance over random subsets, as the tools print it; `sd` is
-/// their "±" (up to its divisor, here `subsets - 1`).
-///
-/// # Panics
-/// If a side has fewer rows than a subset, or there is no subset.
-pub fn kid_subsets(real: &Features, fake: &Features, spec: KidSubsets, seed: &Seed) -> Estimate {
-    let size = spec.size;
-    assert!(size <= real.n().min(fake.n()), "a subset of {size} needs as many rows on each side");
-    // A subset is as large as a block of tiles, so threads share subsets.
-    let draw = |side: &str, features: &Features, i: u64| {
-        let order = seed.child(side).index(i).stream().permutation(features.n());
-        features.select(&order[..size])
-    };
-    let values: Vec<f64> = (0..spec.subsets as u64)
-        .into_par_iter()
-        .map(|i| kid(&draw("real", real, i), &draw("fake", fake, i)).value)
-        .collect();
-    Estimate::of(&values).expect("at least one subset")
 }
 
 /// The kernel distance as torch-fidelity prints it.
@@ -221,6 +200,7 @@ mod tests {
     use super::super::features::testing::{from_json, normal, on_threads};
     use super::*;
     use crate::lab::metrics::TORCH_FIDELITY_SEED;
+    use crate::lab::stats::Estimate;
     use crate::testing::{Tol, close, close_all, golden_json};
 
     #[test]
@@ -305,11 +285,14 @@ mod tests {
     #[test]
     fn subsets_average_to_the_whole() {
         let (x, y) = (normal(42, 120, 5, 0.5, 1.0), normal(43, 110, 5, 0.0, 1.0));
-        let got = kid_subsets(&x, &y, KidSubsets { subsets: 200, size: 60 }, &Seed::root(0));
+        let sets = Manifolds { real: &x, fake: &y };
+        let got = kid_torch_fidelity(sets, KidSubsets { subsets: 200, size: 60 }, 7).unwrap();
         let whole = kid(&x, &y).value;
         // Subsets without replacement are unbiased for the whole.
-        assert!((got.mean - whole).abs() < 4.0 * got.standard_error().unwrap(), "{got:?}, {whole}");
-        let all = kid_subsets(&x, &x, KidSubsets { subsets: 2, size: 120 }, &Seed::root(1));
+        let error = got.sd / 200_f64.sqrt();
+        assert!((got.mean - whole).abs() < 4.0 * error, "{got:?}, {whole}");
+        let sets = Manifolds { real: &x, fake: &x };
+        let all = kid_torch_fidelity(sets, KidSubsets { subsets: 2, size: 120 }, 1).unwrap();
         close(all.mean, kid(&x, &x).value, Tol::absolute(1e-12)); // Subsets of everything.
     }
 

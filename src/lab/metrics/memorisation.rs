@@ -16,7 +16,7 @@ use crate::terms::Direction;
 
 /// Share of test pictures that may lie as near to the training set as the `near-train` score asks
 /// for.
-const NEAR_SHARE: f64 = 0.05;
+pub const NEAR_SHARE: f64 = 0.05;
 
 /// `authentic` and `near-train` in the table of metrics.
 pub(super) const ENTRY: Entry = Entry {
@@ -109,7 +109,7 @@ pub fn memorisation(sets: MemorisationSets<'_>, share: f64) -> Memorisation {
     let threshold = quantile(&test_distances, share);
     let near = to_train.iter().filter(|found| found.distance < threshold).count();
     Memorisation {
-        authentic: share_authentic(&to_train, train),
+        authentic: authentic(&to_train, train) as f64 / fake.n() as f64,
         near_train: near as f64 / fake.n() as f64,
         threshold,
         to_test: neighbours(fake, test),
@@ -135,13 +135,17 @@ pub fn memorisation(sets: MemorisationSets<'_>, share: f64) -> Memorisation {
 /// If there is no fake, there are fewer than two training pictures, or the sets differ in width.
 pub fn authenticity(train: &Features, fake: &Features) -> f64 {
     assert!(fake.n() > 0, "a share needs pictures");
-    share_authentic(&neighbours(fake, train), train)
+    authentic(&neighbours(fake, train), train) as f64 / fake.n() as f64
 }
 
-fn share_authentic(to_train: &[Neighbour], train: &Features) -> f64 {
+/// Returns how many fakes are authentic; `to_train[i]` is the nearest training picture of fake `i`.
+///
+/// # Panics
+/// If there are fewer than two training pictures.
+pub fn authentic(to_train: &[Neighbour], train: &Features) -> usize {
     let within: Vec<Neighbour> = nearest_within(train, 1).iter().map(first).collect();
-    let authentic = to_train.iter().filter(|found| within[found.index].distance < found.distance);
-    authentic.count() as f64 / to_train.len() as f64
+    let far = |found: &&Neighbour| within[found.index].distance < found.distance;
+    to_train.iter().filter(far).count()
 }
 
 /// A generated picture beside its nearest real one.

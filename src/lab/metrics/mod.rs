@@ -50,13 +50,11 @@ pub use inception_score::{
     InceptionScore, IsProtocol, SPLITS, TORCH_FIDELITY_SEED, inception_score,
     inception_score_unshuffled,
 };
-pub use kernel::{
-    Kid, KidOverSubsets, KidSubsets, SubsetTooLarge, kid, kid_subsets, kid_torch_fidelity,
-};
+pub use kernel::{Kid, KidOverSubsets, KidSubsets, SubsetTooLarge, kid, kid_torch_fidelity};
 pub use measure::{Evidence, Measured, protocol};
 pub use memorisation::{
-    Memorisation, MemorisationSets, Neighbour, Pair, authenticity, closest_pairs, memorisation,
-    neighbours,
+    Memorisation, MemorisationSets, NEAR_SHARE, Neighbour, Pair, authentic, authenticity,
+    closest_pairs, memorisation, neighbours,
 };
 pub use moments::{Moments, Statistics};
 pub use mt19937::RandomState;
@@ -65,11 +63,10 @@ pub use per_class::{ClassMetric, ClassOutcome, ClassScore, Labelled, per_class};
 pub use prdc::{Boundary, Manifolds, PrProtocol, Prdc, PrdcSpec, prdc};
 pub use predictions::{Logits, Probabilities};
 pub use samples::{Samples, read_samples, visit_samples};
-pub use signatures::{Fingerprint, KnownSet, explain, suspicious_features, suspicious_predictions};
+pub use signatures::{KnownSet, explain, suspicious_features, suspicious_predictions};
 pub use statistics::StatisticsFile;
 pub use uncertainty::{
-    PrdcIntervals, authenticity_interval, fid_interval, inception_score_interval, kid_interval,
-    prdc_intervals,
+    PrdcIntervals, fid_interval, inception_score_interval, kid_interval, prdc_with_intervals,
 };
 
 use measure::Entry;

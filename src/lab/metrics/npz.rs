@@ -227,6 +227,7 @@ pub(super) struct Array<'a> {
 pub(super) enum Numbers<'a> {
     Float(&'a [f64]),
     Whole(&'a [i64]),
+    Bytes(&'a [u8]),
 }
 
 /// Returns an archive of arrays, the bytes of each as NumPy 1 and 2 write them. Nothing in it
@@ -252,6 +253,7 @@ impl Array<'_> {
         let kind = match self.numbers {
             Numbers::Float(_) => "<f8",
             Numbers::Whole(_) => "<i8",
+            Numbers::Bytes(_) => "|u1",
         };
         let sides: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         let comma = if sides.len() == 1 { "," } else { "" };
@@ -269,6 +271,7 @@ impl Array<'_> {
         match self.numbers {
             Numbers::Float(numbers) => bytes.extend(numbers.iter().flat_map(|it| it.to_le_bytes())),
             Numbers::Whole(numbers) => bytes.extend(numbers.iter().flat_map(|it| it.to_le_bytes())),
+            Numbers::Bytes(numbers) => bytes.extend(numbers),
         }
         bytes
     }

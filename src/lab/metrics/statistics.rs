@@ -2,7 +2,8 @@
 //!
 //! An `.npz` with `mu` `[d]` and `sigma` `[d, d]` (pytorch-fid, clean-fid, EDM), and with `mu_s`,
 //! `sigma_s` for the spatial features too (ADM). Numbers may be f32 or f64, in C or Fortran order.
-//! What we write has one more member, `n`, the number of pictures; other tools do not look at it.
+//! What we write has two more members, which other tools do not look at: `n`, the number of
+//! pictures, and `extractor`, the bytes of what the features are of.
 
 use std::io::{Read, Seek};
 
@@ -21,6 +22,9 @@ pub struct StatisticsFile {
     pub pooled: Statistics,
     /// `mu_s` and `sigma_s`: of spatial features, for sFID.
     pub spatial: Option<Statistics>,
+    /// What the features are of, as [`Extractor::describe`](super::Extractor::describe) says;
+    /// `None` in files of other tools.
+    pub extractor: Option<String>,
 }
 
 impl StatisticsFile {
@@ -30,8 +34,8 @@ impl StatisticsFile {
     /// use std::io::Cursor;
     /// use ersatz::lab::metrics::{Features, Statistics, StatisticsFile};
     /// let features = Features::new(2, vec![0.0, 1.0, 1.0, 0.0, 0.5, 3.0]);
-    /// let file =
-    ///     StatisticsFile { pooled: Statistics::of_features(&features), spatial: None };
+    /// let pooled = Statistics::of_features(&features);
+    /// let file = StatisticsFile { pooled, spatial: None, extractor: Some("pool3".to_owned()) };
     /// assert_eq!(StatisticsFile::read(Cursor::new(file.to_npz())).unwrap(), file);
     /// ```
     ///
@@ -43,10 +47,14 @@ impl StatisticsFile {
             true => Some(npz.with("n", |header, reader| count(&header.integers(reader)?))?),
             false => None,
         };
+        let extractor = match npz.has("extractor") {
+            true => Some(npz.with("extractor", |header, reader| text(&header.integers(reader)?))?),
+            false => None,
+        };
         let pooled = side(&mut npz, ["mu", "sigma"], n)?;
         let spatial =
             if npz.has("mu_s") { Some(side(&mut npz, ["mu_s", "sigma_s"], n)?) } else { None };
-        Ok(Self { pooled, spatial })
+        Ok(Self { pooled, spatial, extractor })
     }
 
     /// Returns the file, f64 in C order; equal statistics make equal bytes.
@@ -65,6 +73,11 @@ impl StatisticsFile {
         if let Some(n) = &n {
             arrays.push(Array { name: "n", shape: &[], numbers: Numbers::Whole(n) });
         }
+        let length = [self.extractor.as_ref().map_or(0, String::len)];
+        if let Some(text) = &self.extractor {
+            let numbers = Numbers::Bytes(text.as_bytes());
+            arrays.push(Array { name: "extractor", shape: &length, numbers });
+        }
         archive(&arrays)
     }
 }
@@ -72,6 +85,12 @@ impl StatisticsFile {
 fn rows(matrix: &Mat<f64>) -> Vec<f64> {
     // Symmetric: columns are rows.
     matrix.col_iter().flat_map(|column| column.iter().copied().collect::<Vec<_>>()).collect()
+}
+
+fn text(numbers: &[i64]) -> Result<String, String> {
+    let bytes: Result<Vec<u8>, _> = numbers.iter().map(|byte| u8::try_from(*byte)).collect();
+    let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.ok_or_else(|| "is no text of bytes".to_owned())
 }
 
 fn count(numbers: &[i64]) -> Result<usize, String> {
@@ -194,7 +213,9 @@ mod tests {
         let golden = golden_json("metrics/statistics/numbers.json");
         let features = ["real", "fake"].map(|name| from_json(&golden[name]));
         let files = features.each_ref().map(|side| {
-            let file = StatisticsFile { pooled: Statistics::of_features(side), spatial: None };
+            let pooled = Statistics::of_features(side);
+            let extractor = Some("pool3@6726825d,größe".to_owned());
+            let file = StatisticsFile { pooled, spatial: None, extractor };
             let again = read(&file.to_npz()).unwrap();
             assert_eq!((&again, again.pooled.n()), (&file, Some(side.n())));
             again.pooled

@@ -10,19 +10,19 @@
 //!   `N`.
 //! - FID-infinity: the standard error of the line ([`FidInfinity::interval`](super::FidInfinity)).
 //! - KID over all pairs: its own standard error ([`Kid::standard_error`](super::Kid)), normal.
-//! - Precision, recall, coverage, authenticity: Wilson, as shares of pictures given the balls.
+//! - Precision, recall, coverage (and authenticity): Wilson, as shares of pictures given the balls.
 //!   Draws with replacement would put pictures on top of each other and shrink balls to nothing.
 //! - Density: bootstrap over generated pictures, given the real balls.
 //!
 //! "Given the balls" leaves out what other reference pictures would do. Intervals are about
 //! pictures, not about training again: that takes seeds.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::frechet::{Frechet, Side};
 use super::inception_score::over_parts;
-use super::memorisation::authenticity;
-use super::prdc::{Hits, Manifolds, PrdcSpec};
+use super::prdc::{Hits, Manifolds, Prdc, PrdcSpec};
 use super::{Features, IsProtocol, Kid, Probabilities};
 use crate::lab::stats::{Interval, LEVEL, bootstrap, student_t_quantile, wilson};
 use crate::terms::Seed;
@@ -37,21 +37,27 @@ const DRAWS: usize = 1000;
 const NORMAL_QUANTILE: f64 = 1.959_963_984_540_054;
 
 /// Returns the interval of a Fréchet distance, or `None` where a distance is no number or a side
-/// has fewer than 40 pictures.
+/// has fewer than 40 pictures. It takes 40 more distances, so `go_on` is asked before each:
+/// `None` once it says no.
 ///
 /// # Panics
 /// If the sides differ in width.
-pub fn fid_interval(sets: Manifolds<'_>, seed: &Seed) -> Option<Interval> {
+pub fn fid_interval(
+    sets: Manifolds<'_>,
+    seed: &Seed,
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Option<Interval> {
     let Manifolds { real, fake } = sets;
     if real.n().min(fake.n()) < 2 * GROUPS {
         return None;
     }
     let whole = [Side::of(real, None), Side::of(fake, None)];
+    // Makes the root of the first side before threads ask for it.
     let value = number(whole[0].to(&whole[1]))?;
     let without = |side: usize, set: &Features| -> Option<f64> {
         let seed = seed.child(["real", "fake"][side]);
-        let draws = kept(set.n(), &seed).into_iter().map(|rows| {
-            let part = Side::of(set, Some(&rows));
+        let draws = kept(set.n(), &seed).into_par_iter().map(|rows| {
+            let part = go_on().then(|| Side::of(set, Some(&rows)))?;
             number(if side == 0 { part.to(&whole[1]) } else { whole[0].to(&part) })
         });
         Some(jackknife_variance(&draws.collect::<Option<Vec<f64>>>()?))
@@ -106,11 +112,15 @@ pub struct PrdcIntervals {
     pub coverage: Interval,
 }
 
-/// Returns the intervals of the four shares.
+/// Returns the four shares with their intervals: one search for neighbours serves both.
 ///
 /// # Panics
 /// As [`prdc`](super::prdc).
-pub fn prdc_intervals(sets: Manifolds<'_>, spec: PrdcSpec, seed: &Seed) -> PrdcIntervals {
+pub fn prdc_with_intervals(
+    sets: Manifolds<'_>,
+    spec: PrdcSpec,
+    seed: &Seed,
+) -> (Prdc, PrdcIntervals) {
     let hits = Hits::count(sets, spec);
     let share = |hit: usize, n: usize| wilson(hit, n).expect("a side with balls has pictures");
     let marked = |marks: &[bool]| share(marks.iter().filter(|mark| **mark).count(), marks.len());
@@ -118,21 +128,13 @@ pub fn prdc_intervals(sets: Manifolds<'_>, spec: PrdcSpec, seed: &Seed) -> PrdcI
     let density = |rows: &[usize]| {
         rows.iter().map(|i| hits.balls[*i]).sum::<u64>() as f64 / (k * rows.len() as f64)
     };
-    PrdcIntervals {
+    let intervals = PrdcIntervals {
         precision: share(hits.precise(), n),
         recall: marked(&hits.recalled),
         density: bootstrap(n, DRAWS, &seed.child("density"), density),
         coverage: marked(&hits.covered),
-    }
-}
-
-/// Returns the interval of [`authenticity`], given the training pictures.
-///
-/// # Panics
-/// As [`authenticity`].
-pub fn authenticity_interval(train: &Features, fake: &Features) -> Interval {
-    let hits = (authenticity(train, fake) * fake.n() as f64).round() as usize;
-    wilson(hits, fake.n()).expect("a share needs pictures")
+    };
+    (hits.shares(), intervals)
 }
 
 fn number(outcome: Frechet) -> Option<f64> {
@@ -191,13 +193,17 @@ mod tests {
             let (x, y) = (normal(200 + i, 300, 6, 0.3, 1.0), normal(300 + i, 250, 6, 0.0, 1.1));
             let sets = Manifolds { real: &x, fake: &y };
             let value = fid(&x, &y).sound().unwrap().value;
-            let interval = fid_interval(sets, &Seed::root(i)).unwrap();
+            let interval = fid_interval(sets, &Seed::root(i), &|| true).unwrap();
             assert!(interval.low < value && value < interval.high);
             (value, interval)
         });
         assert!(RIGHT.contains(&got), "{got}");
         let few = normal(1, 39, 2, 0.0, 1.0);
-        assert_eq!(fid_interval(Manifolds { real: &few, fake: &few }, &Seed::root(0)), None);
+        let alone = Manifolds { real: &few, fake: &few };
+        assert_eq!(fid_interval(alone, &Seed::root(0), &|| true), None);
+        let more = normal(2, 50, 2, 0.0, 1.0);
+        let sets = Manifolds { real: &more, fake: &more };
+        assert_eq!(fid_interval(sets, &Seed::root(0), &|| false), None, "told to stop");
     }
 
     #[test]
@@ -217,19 +223,19 @@ mod tests {
         let (x, y) = (normal(5, 200, 4, 0.0, 1.0), normal(6, 150, 4, 0.4, 0.9));
         let sets = Manifolds { real: &x, fake: &y };
         let (got, spec, seed) = (prdc(sets, PrdcSpec::PACKAGE), PrdcSpec::PACKAGE, Seed::root(0));
-        let intervals = prdc_intervals(sets, spec, &seed);
+        let (shares, intervals) = prdc_with_intervals(sets, spec, &seed);
+        assert_eq!(shares, got);
         let distance = kid(&x, &y);
         for (value, interval) in [
             (got.precision, intervals.precision),
             (got.recall, intervals.recall),
             (got.density, intervals.density),
             (got.coverage, intervals.coverage),
-            (authenticity(&x, &y), authenticity_interval(&x, &y)),
             (distance.value, kid_interval(&distance)),
         ] {
             assert!(interval.low < value && value < interval.high, "{value} {interval:?}");
             assert!(width(interval) > 0.0 && width(interval) < 1.0);
         }
-        assert_eq!(prdc_intervals(sets, spec, &seed), intervals);
+        assert_eq!(prdc_with_intervals(sets, spec, &seed).1, intervals);
     }
 }

@@ -11,6 +11,8 @@ use crate::terms::Seed;
 pub struct Epochs {
     examples: usize,
     batch: usize,
+    /// How often a drawn example stands in a row.
+    repeats: usize,
     seed: Seed,
     /// The last epoch that was shuffled, because neighbours ask for the same one.
     held: Mutex<Option<(usize, Vec<usize>)>>,
@@ -24,7 +26,19 @@ impl Epochs {
     pub fn new(examples: usize, batch: usize, seed: Seed) -> Self {
         assert!(examples > 0, "training needs at least one example");
         assert!(batch > 0, "a batch holds at least one example");
-        Self { examples, batch, seed, held: Mutex::new(None) }
+        Self { examples, batch, repeats: 1, seed, held: Mutex::new(None) }
+    }
+
+    /// Lets every example of an epoch stand `repeats` times in a row: an epoch is as long as before
+    /// and has as many fewer different examples (repeated augmentation: Hoffer et al. 2020,
+    /// arXiv:1901.09335; as DeiT's `RASampler` on one machine).
+    ///
+    /// # Panics
+    /// If `repeats` is 0.
+    #[must_use]
+    pub fn repeating(self, repeats: usize) -> Self {
+        assert!(repeats > 0, "an example stands at least once");
+        Self { repeats, ..self }
     }
 
     /// Returns the positions of the examples that step `step` sees.
@@ -46,7 +60,8 @@ impl Epochs {
             *held = Some((epoch, stream.permutation(self.examples)));
         }
         let (_, order) = held.as_ref().expect("it was just put there");
-        order.iter().skip(from).take(n).copied().collect()
+        let end = (from + n).min(self.examples);
+        (from..end).map(|place| order[place / self.repeats]).collect()
     }
 }
 
@@ -69,5 +84,19 @@ mod tests {
             assert_eq!(epochs.positions(step), in_order[step]);
         }
         assert_eq!(Epochs::new(3, 8, Seed::root(1)).positions(0).len(), 8);
+    }
+
+    #[test]
+    fn repeats_stand_in_a_row_and_an_epoch_keeps_its_length() {
+        let (plain, thrice) = [1, 3].map(|n| Epochs::new(10, 4, Seed::root(1)).repeating(n)).into();
+        let all: Vec<usize> = (0..5).flat_map(|step| thrice.positions(step)).collect();
+        for (i, epoch) in all.chunks(10).enumerate() {
+            // The first 4 of the epoch's order, the last of them once.
+            let order: Vec<usize> =
+                (0..5).flat_map(|step| plain.positions(step)).skip(10 * i).take(4).collect();
+            let want: Vec<usize> = (0..10).map(|place| order[place / 3]).collect();
+            assert_eq!(epoch, want, "epoch {i}");
+        }
+        assert_eq!(thrice.positions(3), all[12..16]);
     }
 }

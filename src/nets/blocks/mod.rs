@@ -7,6 +7,7 @@
 //! else was built before.
 
 mod conv;
+mod drop;
 mod embedding;
 mod init;
 mod linear;
@@ -15,17 +16,21 @@ mod transformer;
 
 pub use super::kernels::{Gelu, silu};
 pub use conv::{Conv2d, Conv2dSpec};
+pub use drop::{DropPath, Dropout};
 pub use embedding::Embedding;
 pub use init::{Init, Site};
 pub use linear::Linear;
 pub use norm::{BatchNorm2d, GroupNorm, LayerNorm};
 pub use transformer::{PatchEmbed, TransformerLayer, TransformerSpec, class_token};
 
+use crate::terms::Seed;
+
 /// What a forward pass is for: it decides batch statistics and dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch statistics are used, and running statistics move.
-    Train,
+    /// Batch statistics are used, and running statistics move. What picture `i` of the batch loses
+    /// at random is drawn below `seed / i`.
+    Train(Seed),
     /// Running statistics are used; nothing changes.
     Evaluate,
 }

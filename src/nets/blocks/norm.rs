@@ -175,7 +175,8 @@ mod tests {
     fn statistics_move_for_every_thread() {
         let device = Device::flex();
         let layer = BatchNorm2d::new(1, &Site::new(Seed::root(0), &device));
-        layer.forward(Tensor::from_data([[[[3.0, 5.0]]]], &device), Mode::Train);
+        let x = Tensor::from_data([[[[3.0, 5.0]]]], &device);
+        layer.forward(x, Mode::Train(Seed::root(0)));
         let seen = std::thread::scope(|scope| {
             let mean = scope.spawn(|| layer.running_mean.value_sync().into_scalar::<f32>());
             mean.join().expect("the thread only reads")

@@ -7,7 +7,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::{Conv2d, Conv2dSpec, Init, LayerNorm, Linear, Site};
+use super::{Conv2d, Conv2dSpec, DropPath, Init, LayerNorm, Linear, Mode, Site};
 use crate::nets::kernels::{BranchWeights, Gelu, LayerWeights, gelu, self_attention, transformer};
 
 /// A layer of a transformer, and how it is initialised.
@@ -84,10 +84,34 @@ impl TransformerLayer {
             .unwrap_or_else(|| layers.iter().fold(x, |x, layer| layer.forward(x)))
     }
 
+    /// Returns the same where pictures skip branches: those of layer `i` by `drops[i]`, attention
+    /// first.
+    pub fn run_dropping(
+        layers: &[Self],
+        drops: &[[DropPath; 2]],
+        x: Tensor<3>,
+        mode: Mode,
+    ) -> Tensor<3> {
+        layers.iter().zip(drops).fold(x, |x, (layer, [first, second])| {
+            let x = x.clone() + first.forward(layer.attended(x), mode);
+            x.clone() + second.forward(layer.perceived(x), mode)
+        })
+    }
+
     /// The layer by operators that know their gradients.
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.clone() + scaled(self.attn.forward(self.norm1.forward(x)), self.ls1.as_ref());
-        x.clone() + scaled(self.mlp.forward(self.norm2.forward(x)), self.ls2.as_ref())
+        let x = x.clone() + self.attended(x);
+        x.clone() + self.perceived(x)
+    }
+
+    /// What attention adds.
+    fn attended(&self, x: Tensor<3>) -> Tensor<3> {
+        scaled(self.attn.forward(self.norm1.forward(x)), self.ls1.as_ref())
+    }
+
+    /// What the perceptron adds.
+    fn perceived(&self, x: Tensor<3>) -> Tensor<3> {
+        scaled(self.mlp.forward(self.norm2.forward(x)), self.ls2.as_ref())
     }
 
     fn weights(&self) -> LayerWeights {

@@ -120,7 +120,8 @@ pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish
     let jobs = out.par_chunks_mut(count * s.output()).zip(x.par_chunks(count * s.input()));
     jobs.enumerate().for_each_init(Buffers::default, |buffers, (i, (out, x))| {
         let group = i % groups;
-        pictures(x, &weights[group], s, finish.from(group * s.outputs), buffers, out);
+        let own = (&weights[group], finish.from(group * s.outputs));
+        pictures(x, own, s, buffers, out);
     });
     out
 }
@@ -149,9 +150,8 @@ impl Place {
 /// Computes some pictures on this thread.
 pub(super) fn pictures(
     x: &[f32],
-    weights: &Packed,
+    (weights, finish): (&Packed, Finish<'_>),
     s: &Shape,
-    finish: Finish<'_>,
     buffers: &mut Buffers,
     out: &mut [f32],
 ) {

@@ -19,4 +19,7 @@ pub use state::{Array, Mismatch, State, WrongShape, load_state, parameter_count,
 pub use stored::{Stored, load_stored};
 
 #[cfg(test)]
+pub(in crate::nets) use state::outline_of;
+
+#[cfg(test)]
 mod tests;

@@ -177,10 +177,10 @@ impl Path {
 }
 
 /// Names and shapes.
-pub(super) type Outline = BTreeMap<String, Vec<usize>>;
+pub(in crate::nets) type Outline = BTreeMap<String, Vec<usize>>;
 
 /// Returns the names and shapes of a net.
-pub(super) fn outline_of<M: Module>(module: &M) -> Outline {
+pub(in crate::nets) fn outline_of<M: Module>(module: &M) -> Outline {
     Survey::of(module).shapes
 }
 

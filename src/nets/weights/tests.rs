@@ -156,7 +156,7 @@ fn a_clone_in_training_does_not_reach_into_the_loaded_net() {
     let before = state_of(&built);
     let loaded = load_state(built.clone(), &before).unwrap();
     let pictures = Tensor::<4>::ones([2, 3, 32, 32], &Device::flex());
-    built.forward(pictures.clone(), Mode::Train);
+    built.forward(pictures.clone(), Mode::Train(Seed::root(0)));
     assert_ne!(state_of(&built), before);
     loaded.forward(pictures, Mode::Evaluate);
     assert_eq!(state_of(&loaded), before);

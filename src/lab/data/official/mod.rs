@@ -2,7 +2,7 @@
 //! whole.
 //!
 //! Addresses and MD5 sums are those that torchvision 0.29 (`torchvision/datasets`) and the package
-//! `medmnist` 3.0 (`info.py`) check their downloads by. The program itself opens no connection.
+//! `medmnist` 3.0 (`info.py`) check their downloads by. Nothing here opens a connection.
 
 mod md5;
 mod table;
@@ -30,7 +30,10 @@ pub struct Official {
     pub files: &'static [OfficialFile],
     /// Whether one of the files is enough (they are sizes or forms of the same pictures).
     pub any: bool,
-    /// How it is declared once the files are there; `DIR` stands for their folder.
+    /// What is unpacked before it can be declared, and where to; empty: nothing.
+    pub unpack: &'static str,
+    /// How it is declared once the files are there; `DIR` stands for their folder. Of a set one of
+    /// whose files is enough, the first is named.
     pub declared: &'static str,
 }
 
@@ -74,10 +77,15 @@ impl Official {
         })
     }
 
-    /// Returns the address of a file.
+    /// Returns whether the address is a page on which people ask for the files.
+    pub fn is_page(&self) -> bool {
+        !self.address.ends_with('/')
+    }
+
+    /// Returns the address of a file, or the page on which people ask for it.
     pub fn address_of(&self, file: &OfficialFile) -> String {
-        let page = !self.address.ends_with('/');
-        if page { self.address.to_owned() } else { format!("{}{}", self.address, file.name) }
+        let name = if self.is_page() { "" } else { file.name };
+        format!("{}{name}", self.address)
     }
 }
 
@@ -87,8 +95,15 @@ impl OfficialFile {
     /// # Errors
     /// If it is there and cannot be read.
     pub fn compare(&self, folder: &str, files: &dyn Files) -> io::Result<Found> {
-        let path = Path::new(folder).join(self.name);
-        if files.is_folder(&path) != Some(false) {
+        self.compare_at(&Path::new(folder).join(self.name), files)
+    }
+
+    /// Looks for this file under a name that may be another, and compares its sum.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn compare_at(&self, path: &Path, files: &dyn Files) -> io::Result<Found> {
+        if files.is_folder(path) != Some(false) {
             return Ok(Found::Missing);
         }
         if self.md5.is_empty() {
@@ -96,7 +111,7 @@ impl OfficialFile {
         }
         let (mut md5, mut at) = (Md5::new(), 0);
         loop {
-            let piece = files.read_range(&path, at, PIECE)?;
+            let piece = files.read_range(path, at, PIECE)?;
             if piece.is_empty() {
                 break;
             }
@@ -123,6 +138,8 @@ mod tests {
         for official in OFFICIAL {
             assert!(official.address.starts_with("http"), "{}", official.name);
             let parsed = toml::from_str::<Source>(official.declared);
+            let first = format!("DIR/{}\"", official.files[0].name);
+            assert_eq!(official.declared.contains(&first), official.any, "{}", official.name);
             assert!(parsed.is_ok(), "{}: {parsed:?}", official.declared);
             for file in official.files {
                 let hex =
@@ -130,6 +147,31 @@ mod tests {
                 assert!(hex && [0, 32].contains(&file.md5.len()), "{}", file.name);
             }
         }
+    }
+
+    #[test]
+    fn commands_in_hints_name_data_sets() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lab/data/source");
+        let (mut folders, mut seen) = (vec![folder], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (_, rest) in text
+                    .match_indices("`ersatz data fetch ")
+                    .map(|(at, found)| (at, &text[at + found.len()..]))
+                {
+                    let name = rest.split('`').next().unwrap();
+                    assert!(Official::find(name).is_ok(), "`{name}` in {}", path.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 3, "hints were found");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub const OFFICIAL: &[Official] = &[
             file("cifar-10-binary.tar.gz", ""),
         ],
         any: true,
+        unpack: "",
         declared: "cifar = { path = \"DIR/cifar-10-python.tar.gz\" }",
     },
     Official {
@@ -28,6 +29,7 @@ pub const OFFICIAL: &[Official] = &[
             file("cifar-100-binary.tar.gz", ""),
         ],
         any: true,
+        unpack: "",
         declared: "cifar = { path = \"DIR/cifar-100-python.tar.gz\", labels = \"fine\" }",
     },
     Official {
@@ -41,6 +43,7 @@ pub const OFFICIAL: &[Official] = &[
             file("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
         ],
         any: false,
+        unpack: "",
         declared: "idx = { path = \"DIR\" }",
     },
     Official {
@@ -54,6 +57,7 @@ pub const OFFICIAL: &[Official] = &[
             file("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
         ],
         any: false,
+        unpack: "",
         declared: "idx = { path = \"DIR\" }",
     },
     Official {
@@ -67,23 +71,26 @@ pub const OFFICIAL: &[Official] = &[
             file("t10k-labels-idx1-ubyte.gz", "7320c461ea6c1c855c0b718fb2a4b134"),
         ],
         any: false,
+        unpack: "",
         declared: "idx = { path = \"DIR\" }",
     },
     Official {
         name: "emnist",
-        what: "handwritten letters and digits of 28 x 28 pixels, six splits (unpack it)",
+        what: "handwritten letters and digits of 28 x 28 pixels, six splits",
         address: "https://biometrics.nist.gov/cs_links/EMNIST/",
         files: &[file("gzip.zip", "58c8d27c78d21e728a6bc7b3cc06412e")],
         any: false,
+        unpack: "gzip.zip in DIR",
         declared: "idx = { path = \"DIR/gzip\", prefix = \"emnist-letters\", transposed = true, \
                    first-label = 1 }",
     },
     Official {
         name: "stl10",
-        what: "13,000 labelled pictures of 96 x 96 pixels in 10 classes (unpack it)",
+        what: "13,000 labelled pictures of 96 x 96 pixels in 10 classes",
         address: "http://ai.stanford.edu/~acoates/stl10/",
         files: &[file("stl10_binary.tar.gz", "91f7769df0f17e558f3565bffb0c7dfb")],
         any: false,
+        unpack: "stl10_binary.tar.gz in DIR",
         declared: "stl10 = { path = \"DIR\" }",
     },
     Official {
@@ -95,26 +102,30 @@ pub const OFFICIAL: &[Official] = &[
             file("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
         ],
         any: false,
+        unpack: "",
         declared: "svhn = { path = \"DIR\" }",
     },
     Official {
         name: "tiny-imagenet",
-        what: "110,000 labelled pictures of 64 x 64 pixels in 200 classes (unpack it)",
+        what: "110,000 labelled pictures of 64 x 64 pixels in 200 classes",
         address: "http://cs231n.stanford.edu/",
         files: &[file("tiny-imagenet-200.zip", "")],
         any: false,
+        unpack: "tiny-imagenet-200.zip in DIR",
         declared: "tiny-imagenet = { path = \"DIR/tiny-imagenet-200\" }",
     },
     Official {
         name: "imagenet",
-        what: "ILSVRC 2012: 1.3 million pictures in 1,000 classes (ask for access, unpack them)",
+        what: "ILSVRC 2012: 1.3 million pictures in 1,000 classes (ask for access)",
         address: "https://image-net.org/challenges/LSVRC/2012/2012-downloads.php",
         files: &[
             file("ILSVRC2012_img_train.tar", "1d675b47d978889d74fa0da5fadfb00e"),
             file("ILSVRC2012_img_val.tar", "29b22e2961454d5413ddabcf34fc5622"),
-            file("ILSVRC2012_devkit_t12.tar.gz", "fa75699e90414af021442c21a62c3abf"),
         ],
         any: false,
+        unpack: "ILSVRC2012_img_val.tar into DIR/val, ILSVRC2012_img_train.tar and each archive in \
+                 it into DIR/train/<its name>; DIR/LOC_val_solution.csv is in Kaggle's copy of the \
+                 set (imagenet-object-localization-challenge)",
         declared: "imagenet = { train = \"DIR/train\", test = \"DIR/val\", \
                    map = \"DIR/LOC_val_solution.csv\" }",
     },
@@ -129,6 +140,7 @@ pub const OFFICIAL: &[Official] = &[
             file("pathmnist_224.npz", "2c51a510bcdc9cf8ddb2af93af1eadec"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/pathmnist.npz\" }",
     },
     Official {
@@ -142,6 +154,7 @@ pub const OFFICIAL: &[Official] = &[
             file("dermamnist_224.npz", "8974907d8e169bef5f5b96bc506ae45d"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/dermamnist.npz\" }",
     },
     Official {
@@ -155,6 +168,7 @@ pub const OFFICIAL: &[Official] = &[
             file("octmnist_224.npz", "abc493b6d529d5de7569faaef2773ba3"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/octmnist.npz\" }",
     },
     Official {
@@ -168,6 +182,7 @@ pub const OFFICIAL: &[Official] = &[
             file("pneumoniamnist_224.npz", "d6a3c71de1b945ea11211b03746c1fe1"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/pneumoniamnist.npz\" }",
     },
     Official {
@@ -181,6 +196,7 @@ pub const OFFICIAL: &[Official] = &[
             file("retinamnist_224.npz", "eae7e3b6f3fcbda4ae613ebdcbe35348"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/retinamnist.npz\" }",
     },
     Official {
@@ -194,6 +210,7 @@ pub const OFFICIAL: &[Official] = &[
             file("breastmnist_224.npz", "b56378a6eefa9fed602bb16d192d4c8b"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/breastmnist.npz\" }",
     },
     Official {
@@ -207,6 +224,7 @@ pub const OFFICIAL: &[Official] = &[
             file("bloodmnist_224.npz", "b718ff6835fcbdb22ba9eacccd7b2601"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/bloodmnist.npz\" }",
     },
     Official {
@@ -220,6 +238,7 @@ pub const OFFICIAL: &[Official] = &[
             file("tissuemnist_224.npz", "b077128c4a949f0a4eb01517f9037b9c"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/tissuemnist.npz\" }",
     },
     Official {
@@ -233,6 +252,7 @@ pub const OFFICIAL: &[Official] = &[
             file("organamnist_224.npz", "50747347e05c87dd3aaf92c49f9f3170"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/organamnist.npz\" }",
     },
     Official {
@@ -246,6 +266,7 @@ pub const OFFICIAL: &[Official] = &[
             file("organcmnist_224.npz", "050f5e875dc056f6768abf94ec9995d1"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/organcmnist.npz\" }",
     },
     Official {
@@ -259,6 +280,7 @@ pub const OFFICIAL: &[Official] = &[
             file("organsmnist_224.npz", "b354719e553fbbb2513d5533f52a4cb1"),
         ],
         any: true,
+        unpack: "",
         declared: "medmnist = { path = \"DIR/organsmnist.npz\" }",
     },
 ];

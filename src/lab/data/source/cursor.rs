@@ -95,9 +95,21 @@ pub(super) fn class(
     classes: &ClassNames,
     place: impl FnOnce() -> String,
 ) -> Result<ClassId, Problem> {
-    let class = u32::try_from(label).ok().map(ClassId);
+    class_from(0, label, classes, place)
+}
+
+/// Returns the class of a label that is counted from `first`.
+pub(super) fn class_from(
+    first: i64,
+    label: i64,
+    classes: &ClassNames,
+    place: impl FnOnce() -> String,
+) -> Result<ClassId, Problem> {
+    let number = label.checked_sub(first).and_then(|number| u32::try_from(number).ok());
+    let class = number.map(ClassId);
     class.filter(|class| class.index() < classes.len()).ok_or_else(|| {
-        let expected = format!("a label of 0 to {}", classes.len().saturating_sub(1));
+        let last = first + (classes.len() as i64 - 1).max(0);
+        let expected = format!("a label of {first} to {last}");
         Problem::new(place(), format!("label {label}"), expected)
             .hint(format!("there are {} classes", classes.len()))
     })

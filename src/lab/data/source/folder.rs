@@ -200,6 +200,48 @@ pub(super) fn pictures(
     if problems.is_empty() { Ok((names, found)) } else { Err(Problems(problems)) }
 }
 
+/// Makes sure that these entries, whose classes a file of labels tells, are the pictures of a flat
+/// folder, each once. `key` is that of the folder.
+pub(super) fn labelled_once(
+    key: &str,
+    labels: &Path,
+    folder: &Path,
+    entries: &[Entry<PathBuf>],
+    files: &dyn Files,
+) -> Result<(), Problem> {
+    let labels = labels.to_string_lossy();
+    let and_more = |count: usize| match count {
+        1 => String::new(),
+        _ => format!(" and {} more", count - 1),
+    };
+    let mut named = BTreeSet::new();
+    if let Some(twice) = entries.iter().find(|entry| !named.insert(entry.place.as_path())) {
+        let found = format!("`{}` twice", twice.id);
+        return Err(Problem::new(labels, found, "every picture once"));
+    }
+    let listed = files.list(folder).map_err(|e| {
+        Problem::new(key, e.to_string(), "the folder of the pictures that have labels")
+    })?;
+    let there: BTreeSet<&Path> =
+        listed.iter().filter(|(_, is_folder)| !is_folder).map(|(path, _)| path.as_path()).collect();
+    let missing: Vec<_> =
+        entries.iter().filter(|entry| !there.contains(entry.place.as_path())).collect();
+    if let Some(first) = missing.first() {
+        let more = and_more(missing.len());
+        let found = format!("no `{}`{more} in `{}`", first.id, folder.display());
+        return Err(Problem::new(key, found, format!("all pictures of `{labels}`")));
+    }
+    let nameless = |path: &&&Path| is_picture(path) && !hidden(path) && !named.contains(**path);
+    let nameless: Vec<_> = there.iter().filter(nameless).collect();
+    if let Some(first) = nameless.first() {
+        let more = and_more(nameless.len());
+        let found = format!("no line for `{}`{more}", first.display());
+        return Err(Problem::new(labels, found, "a line for every picture of the folder")
+            .hint("the file is cut short, or belongs to other pictures"));
+    }
+    Ok(())
+}
+
 /// Adds the pictures of a folder at any depth, until there are `limit`.
 pub(super) fn walk(
     folder: &Path,
@@ -263,10 +305,7 @@ fn agree(
     folders: &BTreeSet<String>,
 ) -> Result<(), Problems> {
     let file = file.display();
-    let with_hint = |problem: Problem, near: Option<&str>| match near {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem,
-    };
+    let with_hint = |problem: Problem, near: Option<&str>| problem.hint_near(near);
     let mut problems = Vec::new();
     for name in order.iter().filter(|name| !folders.contains(*name)) {
         let found = format!("no folder `{name}` in `{}`", part.path);

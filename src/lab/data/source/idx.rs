@@ -11,7 +11,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 
 use super::Content;
-use super::cursor::{Cursor, class, unpacked};
+use super::cursor::{Cursor, class_from, unpacked};
 use super::grid::{self, Address, Grid};
 use super::reader::{Part, Reader, absent, hashed};
 use crate::lab::data::listing::{Entry, Listing, Parts};
@@ -124,9 +124,8 @@ impl Idx {
         };
         let file: Arc<str> = pair.pictures.to_string_lossy().into();
         let entry = |(row, label): (usize, u8)| {
-            let label = i64::from(label) - self.first_label as i64;
             let place = || format!("{}, byte {} (row {row})", pair.labels.display(), 8 + row);
-            let class = class(label, &classes, place)?;
+            let class = class_from(self.first_label as i64, label.into(), &classes, place)?;
             let start = start + row * grid.size();
             Ok(Entry {
                 id: format!("{name}/{row}"),
@@ -277,9 +276,8 @@ impl Reader for Idx {
             ("test-images", &pairs.test.pictures),
             ("test-labels", &pairs.test.labels),
         ];
-        let path = |name: &str| all.iter().find(|(n, _)| *n == name).expect("one of these").1;
-        let names = all.iter().map(|(name, _)| *name);
-        Ok(hashed(Self::KIND, names, |name| open(path(name), files, FILE_MAX))?)
+        let key = |path: &Path| Ok(Key::of_bytes(&open(path, files, FILE_MAX)?));
+        Ok(hashed(Self::KIND, all.iter().map(|(name, path)| (*name, key(path.as_path()))))?)
     }
 }
 
@@ -401,6 +399,19 @@ mod tests {
         ] {
             assert_eq!(told(file, change), want);
         }
+        // The label is told as it is stored, wherever the labels start.
+        let mut files = golden_files("data/idx");
+        let path = "d/emnist-letters-test-labels-idx1-ubyte.gz";
+        let mut content = open(Path::new(path), &files, 100).unwrap();
+        content[9] = 0;
+        files.insert(path, content);
+        assert_eq!(
+            load_all(LETTERS, &files).unwrap_err().to_string(),
+            format!(
+                "{path}, byte 9 (row 1): label 0, expected a label of 1 to 3\n\
+                 hint: there are 3 classes"
+            )
+        );
         let text = told("train-images-idx3-ubyte.gz", &|file| file.truncate(60));
         assert!(text.starts_with("d/train-images-idx3-ubyte.gz: "), "{text}");
         assert!(text.contains("behind byte "), "{text}");

@@ -103,17 +103,7 @@ impl ImageNet {
             return Err(Problem::new(&*self.map, "no picture", "a line for each").into());
         }
         entries.sort_by(|a, b| a.id.cmp(&b.id));
-        let there = files.list(Path::new(&self.test)).unwrap_or_default();
-        let missing = |entry: &&Entry<PathBuf>| {
-            there
-                .binary_search_by(|(path, _)| path.as_os_str().cmp(entry.place.as_os_str()))
-                .is_err()
-        };
-        if let Some(entry) = entries.iter().find(missing) {
-            let count = entries.iter().filter(missing).count();
-            let found = format!("no `{}` and {} more of the map", entry.id, count - 1);
-            return Err(Problem::new(part.key, found, "all pictures of the map").into());
-        }
+        folder::labelled_once(&part.key, map, Path::new(&self.test), &entries, files)?;
         Ok(Listing { classes: synsets.names.clone(), entries })
     }
 
@@ -279,9 +269,20 @@ mod tests {
                  hint: did you mean `n02084071`?",
             ),
             (
-                "ILSVRC2012_val_00000009.JPEG 2\n",
-                "imagenet.test: no `ILSVRC2012_val_00000009.JPEG` and 0 more of the map, \
-                 expected all pictures of the map",
+                "ILSVRC2012_val_00000009.JPEG 2\nILSVRC2012_val_00000008.JPEG 2\n",
+                "imagenet.test: no `ILSVRC2012_val_00000008.JPEG` and 1 more in `d/val`, \
+                 expected all pictures of `d/map.txt`",
+            ),
+            (
+                "ILSVRC2012_val_00000000.JPEG 2\nILSVRC2012_val_00000001.JPEG 1\n\
+                 ILSVRC2012_val_00000002.JPEG 0\nILSVRC2012_val_00000001.JPEG 2\n",
+                "d/map.txt: `ILSVRC2012_val_00000001.JPEG` twice, expected every picture once",
+            ),
+            (
+                "ILSVRC2012_val_00000001.JPEG 2\n",
+                "d/map.txt: no line for `d/val/ILSVRC2012_val_00000000.JPEG` and 1 more, \
+                 expected a line for every picture of the folder\n\
+                 hint: the file is cut short, or belongs to other pictures",
             ),
         ] {
             assert_eq!(told(map), want);

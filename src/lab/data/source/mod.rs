@@ -196,9 +196,20 @@ pub fn load(
     of!(source, reader => reader::load(reader, subset, seed, files, codec))
 }
 
+/// Loads all there is, though there may be classes without pictures, as in small golden data.
+#[cfg(test)]
+pub(super) fn load_sparse(
+    source: &Source,
+    files: &dyn Files,
+    codec: Codec<'_>,
+) -> Result<Splits, Problems> {
+    of!(source, reader => reader::load_sparse(reader, files, codec))
+}
+
 /// Finds what can be known without decoding a picture: missing folders and files, files of another
-/// format or size, empty classes, missing columns and class names, classes that differ between the
-/// parts, unknown classes of the subset.
+/// format or size, empty classes (of Parquet files, only [`load`] finds them: their labels lie among
+/// the pictures), missing columns and class names, names that stand for two classes, classes that
+/// differ between the parts, unknown classes of the subset.
 pub fn check(source: &Source, subset: &Subset, files: &dyn Files) -> Problems {
     of!(source, reader => reader::check(reader, subset, files))
 }
@@ -218,7 +229,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::lab::data::tests::{CODEC, Disk, IMAGES, bytes_of};
+    use crate::lab::data::tests::{CODEC, Disk, IMAGES, bytes_of, golden_files};
     use crate::terms::{ClassNames, MemoryFiles};
     use crate::testing::{data_folder, golden_path};
     use std::collections::BTreeSet;
@@ -326,6 +337,72 @@ mod tests {
         let Source::Folder(spec) = folder("d/train", "d/test") else { panic!("another source") };
         let spec = Source::Folder(Folder { validation_share: 1.0, ..spec });
         assert!(text(&spec, &Subset::default()).starts_with("folder.validation-share: 1, "));
+    }
+
+    #[test]
+    fn a_list_goes_by_the_classes_of_the_data_when_they_are_merged() {
+        let mut files = files();
+        let list = "cat/3.png 0\ncat/4.png 0\ndog/5.png 1\neel/6.png 2\neel/7.png 2\n";
+        files.insert("list.txt", list.into());
+        let toml = "list = \"list.txt\"\nmerge = { legs = [\"dog\", \"cat\"], none = [\"eel\"] }";
+        let subset: Subset = toml::from_str(toml).unwrap();
+        let Source::Folder(spec) = folder("d/train", "d/test") else { panic!("another source") };
+        let source = Source::Folder(Folder { validation_share: 0.0, ..spec });
+        assert_eq!(check(&source, &subset, &files), Problems::default());
+        let train = load(&source, &subset, Seed::root(0), &files, CODEC).unwrap().train;
+        assert_eq!((train.class_counts(), train.len()), (vec![3, 2], 5));
+        assert_eq!(train.classes, ClassNames::new(["legs", "none"]));
+        // A list that leaves nothing of a class is no list for these classes.
+        files.insert("list.txt", b"cat/3.png 0\ndog/5.png 1\n".to_vec());
+        let told = load(&source, &subset, Seed::root(0), &files, CODEC).unwrap_err().to_string();
+        assert!(told.starts_with("folder.train: no training picture of class `none`, "), "{told}");
+    }
+
+    #[test]
+    fn two_classes_of_one_name_are_refused() {
+        let files = golden_files("data/idx");
+        let names = source("[idx]\npath = \"d\"\nclass-names = [\"shoe\", \"bag\", \"shoe\"]");
+        assert_eq!(
+            check(&names, &Subset::default(), &files).to_string(),
+            "idx: two classes of the name `shoe`, expected a name of its own for each class\n\
+             hint: results and addresses of randomness go by the names of classes"
+        );
+    }
+
+    #[test]
+    fn classes_and_parts_without_pictures_are_refused() {
+        // Grey pictures of one pixel with these labels.
+        let idx = |train: &[u8], test: &[u8]| {
+            let mut files = MemoryFiles::default();
+            for (part, labels) in [("train", train), ("t10k", test)] {
+                let count = (labels.len() as u32).to_be_bytes();
+                let front = [[0, 0, 8, 3].as_slice(), &count, &[0, 0, 0, 1, 0, 0, 0, 1]].concat();
+                files.insert(format!("d/{part}-images-idx3-ubyte"), [&front, labels].concat());
+                let front = [[0, 0, 8, 1].as_slice(), &count, labels].concat();
+                files.insert(format!("d/{part}-labels-idx1-ubyte"), front);
+            }
+            files
+        };
+        let told = |train: &[u8], test: &[u8], subset: &str| {
+            let (source, files) = (source("[idx]\npath = \"d\""), idx(train, test));
+            let subset: Subset = toml::from_str(subset).unwrap();
+            let found = check(&source, &subset, &files).to_string();
+            let loaded = load(&source, &subset, Seed::root(0), &files, CODEC);
+            assert_eq!(loaded.err().unwrap_or_default().to_string(), found);
+            found
+        };
+        assert_eq!(told(&[0, 0, 1, 1], &[1], ""), "");
+        assert_eq!(
+            told(&[0, 0, 3, 3], &[0], ""),
+            "idx.train: no training picture of class `1`, `2`, expected at least one of each class\n\
+             hint: `subset.classes` keeps the classes that have pictures"
+        );
+        assert_eq!(told(&[0, 0, 3, 3], &[0], "classes = [\"0\", \"3\"]"), "");
+        assert_eq!(
+            told(&[0, 0, 3, 3], &[0], "classes = [\"1\"]"),
+            "idx.train: no training picture of the kept classes, expected at least one of each\n\
+             idx.test: no test picture of the kept classes, expected at least one"
+        );
     }
 
     #[test]

@@ -95,7 +95,11 @@ impl Reader for Parquet {
         for entries in entries.chunk_by(|a, b| a.place.file == b.place.file) {
             match self.see_file(entries, files, &look) {
                 Ok(seen) => results.extend(seen),
-                Err(problems) => results.extend(problems.0.into_iter().map(Err)),
+                // What is wrong with a file is wrong with each of its pictures.
+                Err(Problems(problems)) => {
+                    let problem = problems.first().expect("there is a reason");
+                    results.extend(entries.iter().map(|_| Err(problem.clone())));
+                }
             }
         }
         results
@@ -491,6 +495,24 @@ mod tests {
             let text = in_memory(file).unwrap_err().to_string();
             assert!(text.starts_with(&format!("d.parquet, row 0: {found}, expected")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_for_each_of_its_pictures() {
+        let picture = bytes_of(7);
+        let good = plain_file(&[Some(picture.as_slice()); 3], &[Some(1), Some(0), Some(1)]);
+        let mut files = MemoryFiles::default();
+        files.insert("d/test-0.parquet", good.clone());
+        files.insert("d/test-1.parquet", good);
+        let (spec, part) = (spec(&["a", "b"]), Part { key: "parquet.test".into(), path: "d" });
+        let listing = spec.list_part(&part, &files).unwrap();
+        files.insert("d/test-0.parquet", b"PAR1 no more".to_vec());
+        let seen = spec.see(&listing.entries, &files, |_, _| Ok(()));
+        let whole: Vec<bool> = seen.iter().map(Result::is_ok).collect();
+        assert_eq!(whole, [false, false, false, true, true, true]);
+        // Told once all the same.
+        let Problems(told) = read(&spec, listing, &files, CODEC).unwrap_err();
+        assert_eq!(told.len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the sources differ in, and what they do alike.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Codec, Content, Splits};
@@ -8,7 +9,7 @@ use crate::lab::data::listing::{Entry, Listing, Parts, complete};
 use crate::lab::data::mismatch::ClassMismatch;
 use crate::lab::data::split::held_out;
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems, Seed, nearest};
+use crate::terms::{ClassNames, Files, Key, Problem, Problems, Seed, Window, near_path};
 
 /// What a source has of its own. Implemented by the spec of the source.
 pub(super) trait Reader {
@@ -27,12 +28,12 @@ pub(super) trait Reader {
         files: &dyn Files,
     ) -> Result<Parts<Listing<Self::Place>>, Problems>;
 
-    /// Returns the chosen classes of each part, without decoding a picture.
+    /// Returns the chosen classes of each part, without decoding a picture. Each has a training
+    /// picture, where that can be known without reading all of the data.
     fn check(&self, subset: &Subset, files: &dyn Files) -> Result<Parts<ClassNames>, Problems> {
-        keyed(Self::KIND, self.list(subset, files)?).map(|(key, listing)| {
-            let kept = subset.kept_in(&listing.classes, &key)?;
-            Ok(ClassNames::new(kept.iter().map(|class| listing.classes.name(*class))))
-        })
+        let parts = kept(self, subset, files)?;
+        enough(Self::KIND, &parts.train, &parts.test)?;
+        parts.map(|listing| Ok(listing.classes))
     }
 
     /// Shows the content of every entry to `look`, which says what it makes of it or why the
@@ -64,6 +65,9 @@ pub(super) fn default_share() -> f64 {
     0.1
 }
 
+/// Empty classes that are named one by one.
+const EMPTY_SHOWN: usize = 5;
+
 pub(super) fn load<R: Reader>(
     reader: &R,
     subset: &Subset,
@@ -71,7 +75,26 @@ pub(super) fn load<R: Reader>(
     files: &dyn Files,
     codec: Codec<'_>,
 ) -> Result<Splits, Problems> {
-    let [train, val, test] = settled(reader, subset, seed, files)?;
+    decoded(reader, settled(reader, subset, seed, files)?, files, codec)
+}
+
+/// Loads all there is, though there may be classes without pictures, as in small golden data.
+#[cfg(test)]
+pub(super) fn load_sparse<R: Reader>(
+    reader: &R,
+    files: &dyn Files,
+    codec: Codec<'_>,
+) -> Result<Splits, Problems> {
+    let parts = divided(reader, &Subset::default(), Seed::root(0), files)?;
+    decoded(reader, parts, files, codec)
+}
+
+fn decoded<R: Reader>(
+    reader: &R,
+    [train, val, test]: [Listing<R::Place>; 3],
+    files: &dyn Files,
+    codec: Codec<'_>,
+) -> Result<Splits, Problems> {
     let parts = Parts { train, val: Some(val), test };
     let Parts { train, val, test } = parts.map(|listing| read(reader, listing, files, codec))?;
     Ok(Splits { train, val: val.expect("it went in"), test })
@@ -87,7 +110,20 @@ pub(super) fn read<R: Reader>(
     let example = |entry: &Entry<R::Place>, content: Content<'_>| -> Result<Example, String> {
         Ok(entry.example(codec.picture(content)?))
     };
-    complete(listing.classes, reader.see(&listing.entries, files, example))
+    complete(listing.classes, see(reader, &listing.entries, files, example))
+}
+
+/// Shows the content of every entry to `look`, and holds the reader to its promise of one result
+/// for each.
+pub(super) fn see<R: Reader, T: Send>(
+    reader: &R,
+    entries: &[Entry<R::Place>],
+    files: &dyn Files,
+    look: impl Fn(&Entry<R::Place>, Content<'_>) -> Result<T, String> + Sync,
+) -> Vec<Result<T, Problem>> {
+    let results = reader.see(entries, files, look);
+    assert_eq!(results.len(), entries.len(), "a reader has one result for each entry");
+    results
 }
 
 pub(super) fn check<R: Reader>(reader: &R, subset: &Subset, files: &dyn Files) -> Problems {
@@ -97,30 +133,46 @@ pub(super) fn check<R: Reader>(reader: &R, subset: &Subset, files: &dyn Files) -
         let key = format!("{}.validation-share", R::KIND);
         problems.0.push(Problem::new(key, share.to_string(), "a share of 0 to 0.9"));
     }
-    let result = reader.check(subset, files).and_then(|classes| same_classes(&classes, R::KIND));
-    problems.0.extend(result.err().unwrap_or_default().0);
+    match reader.check(subset, files) {
+        Ok(classes) => {
+            problems.0.extend(twice(&classes.train, R::KIND));
+            problems.0.extend(same_classes(&classes, R::KIND).err().unwrap_or_default().0);
+        }
+        Err(found) => problems.0.extend(found.0),
+    }
     problems.0.extend(subset.check_list(files).0);
     problems
 }
 
-/// Lists training, validation and test data as they will be read: of the kept classes, divided.
+/// Lists training, validation and test data as they will be read: of the kept classes, divided, with
+/// a training picture of each and a test picture.
 pub(super) fn settled<R: Reader>(
     reader: &R,
     subset: &Subset,
     seed: Seed,
     files: &dyn Files,
 ) -> Result<[Listing<R::Place>; 3], Problems> {
-    let parts = keyed(R::KIND, reader.list(subset, files)?).map(|(key, listing)| {
-        let kept = subset.kept_in(&listing.classes, &key)?;
-        Ok(subset.merged(listing.narrow(&kept)))
-    })?;
+    let parts = divided(reader, subset, seed, files)?;
+    enough(R::KIND, &parts[0], &parts[2])?;
+    Ok(parts)
+}
+
+fn divided<R: Reader>(
+    reader: &R,
+    subset: &Subset,
+    seed: Seed,
+    files: &dyn Files,
+) -> Result<[Listing<R::Place>; 3], Problems> {
+    let parts = kept(reader, subset, files)?;
     let classes = Parts {
         train: parts.train.classes.clone(),
         val: parts.val.as_ref().map(|listing| listing.classes.clone()),
         test: parts.test.classes.clone(),
     };
     same_classes(&classes, R::KIND)?;
+    // The labels of a list are those of the data, whatever their classes are merged to.
     let parts = Parts { train: subset.listed(parts.train, files)?, ..parts };
+    let parts = parts.map(|listing| Ok(subset.merged(listing)))?;
     let (val, train) = match parts.val {
         Some(val) => (val, parts.train),
         None => {
@@ -132,6 +184,53 @@ pub(super) fn settled<R: Reader>(
     };
     let (train, _) = subset.few(train, seed.child("subset"))?;
     Ok([train, val, parts.test])
+}
+
+/// Lists the kept classes of every part.
+fn kept<R: Reader + ?Sized>(
+    reader: &R,
+    subset: &Subset,
+    files: &dyn Files,
+) -> Result<Parts<Listing<R::Place>>, Problems> {
+    keyed(R::KIND, reader.list(subset, files)?).map(|(key, listing)| {
+        let kept = subset.kept_in(&listing.classes, &key)?;
+        Ok(listing.narrow(&kept))
+    })
+}
+
+/// Makes sure that there is a training picture of every class, and a test picture.
+fn enough<P>(kind: &str, train: &Listing<P>, test: &Listing<P>) -> Result<(), Problems> {
+    let mut there = vec![false; train.classes.len()];
+    train.entries.iter().for_each(|entry| there[entry.class.index()] = true);
+    let named = train.classes.iter().zip(there);
+    let empty: Vec<String> =
+        named.filter(|(_, there)| !there).map(|(name, _)| format!("`{name}`")).collect();
+    let mut problems = Vec::new();
+    if train.entries.is_empty() {
+        let found = "no training picture of the kept classes";
+        problems.push(Problem::new(format!("{kind}.train"), found, "at least one of each"));
+    } else if !empty.is_empty() {
+        let (shown, more) = empty.split_at(empty.len().min(EMPTY_SHOWN));
+        let more =
+            if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        let found = format!("no training picture of class {}{more}", shown.join(", "));
+        let problem = Problem::new(format!("{kind}.train"), found, "at least one of each class");
+        problems.push(problem.hint("`subset.classes` keeps the classes that have pictures"));
+    }
+    if test.entries.is_empty() {
+        let found = "no test picture of the kept classes";
+        problems.push(Problem::new(format!("{kind}.test"), found, "at least one"));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Finds a class name that stands for two classes.
+fn twice(names: &ClassNames, kind: &str) -> Option<Problem> {
+    let mut known = BTreeSet::new();
+    let twice = names.iter().find(|name| !known.insert(*name))?;
+    let found = format!("two classes of the name `{twice}`");
+    let problem = Problem::new(kind, found, "a name of its own for each class");
+    Some(problem.hint("results and addresses of randomness go by the names of classes"))
 }
 
 /// Names the parts of a source by their keys.
@@ -179,22 +278,21 @@ pub(super) fn absent(part: &Part<'_>, expected: &str, files: &dyn Files) -> Prob
         format!("`{}` does not exist", part.path)
     };
     let problem = Problem::new(part.key.clone(), found, expected);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let entries = files.list(folder).unwrap_or_default();
-    let names = entries.iter().filter_map(|(path, _)| path.file_name()?.to_str());
-    match path.file_name().and_then(|name| nearest(name.to_str()?, names)) {
-        Some(near) => problem.hint(format!("did you mean `{}`?", folder.join(near).display())),
-        None => problem,
-    }
+    problem.hint_near(near_path(path, files))
 }
 
-/// Returns the key of some files by name, in this order.
+/// Returns the key of some files, each by its name and its key, in this order.
 pub(super) fn hashed<'a>(
     kind: &str,
-    names: impl Iterator<Item = &'a str>,
-    read: impl Fn(&str) -> Result<Vec<u8>, Problem>,
+    named: impl Iterator<Item = (&'a str, Result<Key, Problem>)>,
 ) -> Result<Key, Problem> {
-    let hash = |name: &str| Ok((name.to_owned(), Key::of_bytes(&read(name)?)));
-    let inputs = names.map(hash).collect::<Result<Vec<_>, Problem>>()?;
+    let inputs = named.map(|(name, key)| Ok((name.to_owned(), key?)));
+    let inputs = inputs.collect::<Result<Vec<_>, Problem>>()?;
     Ok(Key::of_stage(kind, 1, &serde_json::Value::Null, &inputs))
+}
+
+/// Returns the key of a file, which is never held whole.
+pub(super) fn file_key(path: &str, files: &dyn Files) -> Result<Key, Problem> {
+    let key = Window::open(Path::new(path), files).and_then(Key::of_stream);
+    key.map_err(|e| Problem::new(path, e.to_string(), "a file that can be read"))
 }

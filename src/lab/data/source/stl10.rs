@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Content;
-use super::cursor::class;
+use super::cursor::class_from;
 use super::grid::{self, Address, Grid};
-use super::reader::{Part, Reader, absent, hashed};
+use super::reader::{Part, Reader, absent, file_key, hashed};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
 use crate::terms::{ClassNames, Files, Key, Problem, Problems};
@@ -87,8 +87,8 @@ impl Stl10 {
         let classes = ClassNames::new(CLASSES);
         let file: Arc<str> = pictures.into();
         let entry = |(row, label): (usize, &u8)| {
-            let found = || format!("{labels}, byte {row} (counted from 1 in the file)");
-            let class = class(i64::from(*label) - 1, &classes, found)?;
+            let place = || format!("{labels}, byte {row}");
+            let class = class_from(1, i64::from(*label), &classes, place)?;
             let place = Address { file: file.clone(), grid, start: row * grid.size() };
             Ok(Entry { id: format!("{part}/{row}"), class, place })
         };
@@ -125,8 +125,8 @@ impl Reader for Stl10 {
     }
 
     fn fingerprint(&self, _: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-        let read = |file: &str| open(&self.find(file, files)?, files);
-        Ok(hashed(Self::KIND, FILES.into_iter(), read)?)
+        let key = |file: &str| file_key(&self.find(file, files)?, files);
+        Ok(hashed(Self::KIND, FILES.into_iter().map(|file| (file, key(file))))?)
     }
 }
 
@@ -186,7 +186,8 @@ mod tests {
         let mut wrong = files();
         wrong.insert("d/stl10_binary/test_y.bin", vec![4, 0]);
         let text = load_all(TOML, &wrong).unwrap_err().to_string();
-        assert!(text.starts_with("d/stl10_binary/test_y.bin, byte 1 (counted from 1 "), "{text}");
+        let want = "d/stl10_binary/test_y.bin, byte 1: label 0, expected a label of 1 to 10";
+        assert!(text.starts_with(want), "{text}");
         let mut missing = MemoryFiles::default();
         missing.insert("d/train_X.bin", vec![]);
         let text = load_all(TOML, &missing).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Reader, settled};
+use super::reader::{Reader, see, settled};
 use super::{Content, Source, of};
 use crate::lab::data::listing::{Entry, Listing};
 use crate::lab::data::subset::Subset;
@@ -74,7 +74,7 @@ fn part<R: Reader, T: Send>(
         before[class.index()] += 1;
     }
     let made =
-        reader.see(&listing.entries, files, |entry: &Entry<R::Place>, content: Content<'_>| {
+        see(reader, &listing.entries, files, |entry: &Entry<R::Place>, content: Content<'_>| {
             let Entry { id, class, .. } = entry;
             look(&Sight { part: name, id, class: *class, rank: ranks[id.as_str()] }, content)
         });

@@ -16,6 +16,7 @@ use crate::lab::data::subset::Subset;
 use crate::terms::{ClassNames, Files, Key, Problem, Problems};
 
 const ANNOTATIONS: &str = "val/val_annotations.txt";
+const IMAGES: &str = "val/images";
 
 /// Tiny ImageNet as it is unpacked. Its validation pictures are the test data, because its test
 /// pictures have no labels. Classes are in the order of their synsets; their names are the first
@@ -79,12 +80,14 @@ impl TinyImageNet {
                 return Err(Problem::new(source, "one column", "a file name, a tab and a synset"));
             };
             let class = synsets.class(id, || format!("{}, line {}", path.display(), row + 1))?;
-            let place = root.join("val/images").join(name);
+            let place = root.join(IMAGES).join(name);
             entries.push(Entry { id: format!("val/{name}"), class, place });
         }
         if entries.is_empty() {
             return Err(Problem::new(path.to_string_lossy(), "no line", "10,000 annotations"));
         }
+        let folder = root.join(IMAGES);
+        folder::labelled_once("tiny-imagenet.path", &path, &folder, &entries, files)?;
         Ok(Listing { classes: synsets.names.clone(), entries })
     }
 }
@@ -204,6 +207,11 @@ mod tests {
         let text = told("d/train/n01/images/n01_0.JPEG", "cut");
         assert!(text.starts_with("d/train/n01/images/n01_0.JPEG: not a test picture"), "{text}");
         let text = told(annotations, "val_7.JPEG\tn02\n");
-        assert!(text.starts_with("d/val/images/val_7.JPEG: "), "{text}");
+        let want = "tiny-imagenet.path: no `val/val_7.JPEG` in `d/val/images`, expected all";
+        assert!(text.starts_with(want), "{text}");
+        let text = told(annotations, "val_0.JPEG\tn02\n");
+        assert!(text.contains("no line for `d/val/images/val_1.JPEG`, expected a line"), "{text}");
+        let text = told(annotations, "val_0.JPEG\tn02\nval_1.JPEG\tn02\nval_0.JPEG\tn01\n");
+        assert!(text.contains(": `val/val_0.JPEG` twice, expected every picture once"), "{text}");
     }
 }

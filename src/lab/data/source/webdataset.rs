@@ -6,7 +6,8 @@
 //! last slash, members of a key stand side by side. A shard is read by address: headers are walked
 //! over, and only labels and wanted pictures are read.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ use rayon::prelude::*;
 
 use super::Content;
 use super::cursor::class;
-use super::reader::{Part, Reader, absent, hashed, parts};
+use super::reader::{Part, Reader, absent, file_key, hashed, parts};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems};
+use crate::terms::{ClassNames, Files, Key, Problem, Problems, Window};
 
 /// Members that are pictures.
 const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
@@ -68,35 +69,6 @@ struct Sample {
     label: Option<i64>,
 }
 
-/// A file, read where the reader stands.
-struct Window<'a> {
-    files: &'a dyn Files,
-    path: &'a Path,
-    at: u64,
-    size: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.files.read_range(self.path, self.at, buffer.len())?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        self.at += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-}
-
-impl Seek for Window<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.size.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
-}
-
 impl WebDataset {
     fn parts(&self) -> Parts<Part<'_>> {
         parts(Self::KIND, &self.train, self.val.as_deref(), &self.test)
@@ -108,12 +80,13 @@ impl WebDataset {
         let problem = |at: u64, found: String| {
             Problem::new(format!("{shard}, byte {at}"), found, "a whole tar file")
         };
-        let size = files.size(path).map_err(|e| problem(0, e.to_string()))?;
+        let window = Window::open(path, files).map_err(|e| problem(0, e.to_string()))?;
+        let size = window.size();
         if files.read_range(path, 0, 2).is_ok_and(|front| front == [0x1f, 0x8b]) {
             let found = "a file packed by gzip".to_owned();
             return Err(problem(0, found).hint("unpack it: pictures are read by their place"));
         }
-        let mut archive = tar::Archive::new(Window { files, path, at: 0, size });
+        let mut archive = tar::Archive::new(window);
         let mut samples: Vec<Sample> = Vec::new();
         let mut end = 0;
         let members = archive.entries_with_seek().map_err(|e| problem(0, e.to_string()))?;
@@ -176,13 +149,20 @@ impl WebDataset {
         files: &dyn Files,
     ) -> Result<Listing<Member>, Problems> {
         let mut whole = Vec::new();
-        for shard in shards(part, files)? {
-            let stem =
-                Path::new(&shard).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            for Sample { key, picture, label } in self.samples(&shard, files)? {
+        let shards = shards(part, files)?;
+        for (shard, stem) in shards.iter().zip(stems(&shards)) {
+            let mut keys = BTreeSet::new();
+            for Sample { key, picture, label } in self.samples(shard, files)? {
                 let id = format!("{stem}/{key}");
                 match (picture, label) {
-                    (Some(member), Some(label)) => whole.push((id, member, label)),
+                    (Some(member), Some(label)) => {
+                        if !keys.insert(key.clone()) {
+                            let source = format!("{shard}, byte {}", member.start);
+                            let found = format!("picture `{}` again", key.escape_debug());
+                            return Err(Problem::new(source, found, "every key once").into());
+                        }
+                        whole.push((id, member, label));
+                    }
                     (None, _) => {} // Metadata of the shard, or of another task.
                     (Some(member), None) => {
                         let source = format!("{shard}, byte {}", member.start);
@@ -248,6 +228,19 @@ fn shards(part: &Part<'_>, files: &dyn Files) -> Result<Vec<String>, Problems> {
         .map(|path| absent(&Part { key: part.key.clone(), path }, "a tar file", files))
         .collect();
     if problems.is_empty() { Ok(paths) } else { Err(Problems(problems)) }
+}
+
+/// Returns what the ids of each shard's pictures begin with: the name of the shard, behind its
+/// number in the part where shards of several folders share a name.
+fn stems(shards: &[String]) -> Vec<String> {
+    let stem = |shard: &String| {
+        Path::new(shard).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    let stems: Vec<String> = shards.iter().map(stem).collect();
+    if stems.iter().collect::<BTreeSet<_>>().len() == stems.len() {
+        return stems;
+    }
+    stems.iter().enumerate().map(|(i, stem)| format!("{i}/{stem}")).collect()
 }
 
 /// Writes a pattern out: `{000..009}` with the digits of its first number, `{a,b}`.
@@ -326,14 +319,8 @@ impl Reader for WebDataset {
         };
         let names: Vec<String> =
             all.iter().map(|(key, shard)| format!("{key}/{}", name(shard))).collect();
-        let read = |wanted: &str| {
-            let at = names.iter().position(|name| name == wanted).expect("one of these");
-            let shard = &all[at].1;
-            files
-                .read(Path::new(shard))
-                .map_err(|e| Problem::new(&**shard, e.to_string(), "a file that can be read"))
-        };
-        Ok(hashed(Self::KIND, names.iter().map(String::as_str), read)?)
+        let keys = all.iter().map(|(_, shard)| file_key(shard, files));
+        Ok(hashed(Self::KIND, names.iter().map(String::as_str).zip(keys))?)
     }
 }
 
@@ -426,6 +413,36 @@ mod tests {
             "d/shard-001.tar, sample `shard-001/000000`: label 7, expected a label of 0 to 2\n\
              hint: there are 3 classes"
         );
+    }
+
+    #[test]
+    fn shards_of_one_name_are_told_apart() {
+        let golden = golden_files("data/webdataset");
+        let read = |name: &str| golden.read(Path::new(name)).unwrap();
+        let mut files = MemoryFiles::default();
+        for (folder, shard) in [("a", "d/shard-000.tar"), ("b", "d/shard-001.tar")] {
+            files.insert(format!("{folder}/shard.tar"), read(shard));
+        }
+        let source: Source = toml::from_str(
+            "[webdataset]\ntrain = \"{a,b}/shard.tar\"\ntest = \"a/shard.tar\"\n\
+             validation-share = 0",
+        )
+        .unwrap();
+        let key = |files: &MemoryFiles| fingerprint(&source, &Subset::default(), files).unwrap();
+        let before = key(&files);
+        let splits = data(&source, &files).unwrap();
+        let ids: BTreeSet<&str> = splits.train.examples.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(ids.len(), splits.train.len(), "{ids:?}");
+        assert!(ids.iter().any(|id| id.starts_with("1/shard/")), "{ids:?}");
+        assert!(splits.test.examples[0].id.starts_with("shard/"));
+        files.insert("b/shard.tar", read("d/shard-000.tar"));
+        assert_ne!(key(&files), before, "bytes of every shard are in the fingerprint");
+        // A key that comes back later in a shard is another picture of the same name.
+        let shard = read("d/shard-000.tar");
+        let members = (shard.iter().rposition(|byte| *byte != 0).unwrap() / 512 + 1) * 512;
+        files.insert("a/shard.tar", [&shard[..members], &shard].concat());
+        let told = data(&source, &files).unwrap_err().to_string();
+        assert!(told.contains(" again, expected every key once"), "{told}");
     }
 
     #[test]

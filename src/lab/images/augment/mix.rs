@@ -368,6 +368,22 @@ mod tests {
         }
     }
 
+    /// timm's `_params_per_batch`: whether a batch is mixed, and of those, by which of the two.
+    #[test]
+    fn batches_switch_between_mixup_and_cutmix() {
+        let either = Either { probability: 0.6, cutmix_share: 0.3, ..Either::default() };
+        let n = 5_000;
+        let act = |i| Mixing::Either(either).draw(&mut Seed::root(12).index(i).stream());
+        let acts: Vec<Act> = (0..n).map(act).collect();
+        let share =
+            |of: &dyn Fn(&Act) -> bool| acts.iter().filter(|act| of(act)).count() as f64 / n as f64;
+        // Five standard deviations of a share of 5,000: at most 0.036.
+        let tol = Tol::absolute(0.036);
+        close(share(&|act| *act == Act::Leave), 0.4, tol);
+        close(share(&|act| *act == Act::Blend { alpha: 0.8 }), 0.42, tol);
+        close(share(&|act| *act == Act::Paste { alpha: 1.0 }), 0.18, tol);
+    }
+
     #[test]
     fn spelled_in_toml_and_checked() {
         #[derive(Deserialize)]

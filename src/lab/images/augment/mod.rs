@@ -2,12 +2,16 @@
 //! give the same result.
 //!
 //! Parts: one picture at a time, on grey levels: [`padded_crop`], [`random_resized_crop`],
-//! [`flip`], listed by [`Augmentation`]; a whole batch, on normalised numbers and soft targets:
-//! [`Mixing`] (MixUp, CutMix) and [`soft_targets`] (label smoothing).
+//! [`flip`], and [`RandAugment`], which draws from every [`Change`] that policies know; on
+//! normalised numbers, [`RandomErasing`]; all listed by [`Augmentation`]. A whole batch, with soft
+//! targets: [`Mixing`] (MixUp, CutMix) and [`soft_targets`] (label smoothing).
 
+mod change;
+mod erasing;
 mod flip;
 mod mix;
 mod padded;
+mod rand_augment;
 mod resized;
 mod targets;
 
@@ -16,9 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::terms::{Picture, Problem, Seed};
 
+pub use change::{Change, Ground, Interpolation};
+pub use erasing::{Content, RandomErasing};
 pub use flip::flip;
 pub use mix::{Cutmix, Either, Mixing, Mixup};
 pub use padded::{Padded, padded_crop};
+pub use rand_augment::{RandAugment, Scale};
 pub use resized::{ResizedCrop, random_resized_crop};
 pub use targets::soft_targets;
 
@@ -30,6 +37,12 @@ pub struct Augmentation {
     pub crop: Crop,
     /// Whether every second picture, at random, is mirrored left to right.
     pub flip: bool,
+    /// A few random changes of colour and place; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rand_augment: Option<RandAugment>,
+    /// A random part is replaced after normalisation; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasing: Option<RandomErasing>,
 }
 
 /// Which part of a training picture is shown.
@@ -69,15 +82,31 @@ impl Augmentation {
             (shown.width(), shown.height()) == (width, height),
             "only a resized crop changes the size of {picture:?}"
         );
-        if self.flip && seed.child("flip").stream().chance(0.5) { flip(&shown) } else { shown }
+        let mirrored = self.flip && seed.child("flip").stream().chance(0.5);
+        let shown = if mirrored { flip(&shown) } else { shown };
+        match &self.rand_augment {
+            Some(policy) => policy.apply(&shown, seed.child("changes")),
+            None => shown,
+        }
+    }
+
+    /// Erases a part of a normalised picture, planes `shape = [c, h, w]`, if the draw at this
+    /// address says so.
+    pub fn erase(&self, planes: &mut [f32], shape: [usize; 3], seed: Seed) {
+        if let Some(erasing) = &self.erasing {
+            erasing.apply(planes, shape, seed.child("erasing"));
+        }
     }
 
     /// Returns what is wrong with the numbers; `source` says where they stand.
     pub fn check(&self, source: &str) -> Vec<Problem> {
-        match &self.crop {
+        let mut problems = match &self.crop {
             Crop::None | Crop::Padded(_) => Vec::new(),
             Crop::Resized(law) => law.check(source),
-        }
+        };
+        problems.extend(self.rand_augment.iter().flat_map(|policy| policy.check(source)));
+        problems.extend(self.erasing.iter().flat_map(|erasing| erasing.check(source)));
+        problems
     }
 }
 
@@ -89,8 +118,13 @@ mod tests {
     fn all() -> Vec<Augmentation> {
         let crops =
             [Crop::None, Crop::Padded(Padded::default()), Crop::Resized(ResizedCrop::default())];
-        let each = |crop| [false, true].map(|flip| Augmentation { crop, flip });
-        crops.into_iter().flat_map(each).collect()
+        let each =
+            |crop| [false, true].map(|flip| Augmentation { crop, flip, ..Augmentation::default() });
+        let policy = Augmentation {
+            rand_augment: Some(RandAugment { probability: 1.0, ..RandAugment::default() }),
+            ..Augmentation::default()
+        };
+        crops.into_iter().flat_map(each).chain([policy]).collect()
     }
 
     #[test]
@@ -141,5 +175,34 @@ mod tests {
         let wrong =
             read("[crop.resized]\nscale-min = 0.5\nscale-max = 0.2\nratio-min = 0").unwrap();
         assert_eq!(wrong.check("here").len(), 2);
+        let deit = read("[rand-augment]\n[erasing]").unwrap();
+        assert_eq!(deit.rand_augment, Some(RandAugment::default()));
+        assert_eq!(deit.erasing, Some(RandomErasing::default()));
+        let wrong = read("[rand-augment]\nmagnitude = -1\n[erasing]\nprobability = 3").unwrap();
+        assert_eq!(wrong.check("here").len(), 2);
+    }
+
+    /// What is not used is not written, so that results of before it existed keep their keys.
+    #[test]
+    fn what_is_absent_leaves_no_trace() {
+        let written = serde_json::to_string(&Augmentation::default()).unwrap();
+        assert_eq!(written, r#"{"crop":"none","flip":false}"#);
+    }
+
+    #[test]
+    fn erasing_has_an_address_of_its_own() {
+        let erasing = Some(RandomErasing { probability: 1.0, ..RandomErasing::default() });
+        let augmentation = Augmentation { erasing, ..Augmentation::default() };
+        let erased = |of: &Augmentation, seed| {
+            let mut planes = vec![9.0; 3 * 8 * 8];
+            of.erase(&mut planes, [3, 8, 8], Seed::root(seed));
+            planes
+        };
+        let untouched = |planes: &[f32]| planes.iter().all(|x| (x - 9.0).abs() <= 0.0);
+        assert!(untouched(&erased(&Augmentation::default(), 1)));
+        assert!(!untouched(&erased(&augmentation, 1)));
+        assert_eq!(erased(&augmentation, 1), erased(&augmentation, 1));
+        assert_ne!(erased(&augmentation, 1), erased(&augmentation, 2));
+        assert_eq!(augmentation.apply(&busy(4, 4), Seed::root(1)), busy(4, 4));
     }
 }

@@ -123,6 +123,11 @@ fn check_size(format: Format, width: usize, height: usize) -> Result<(), DecodeE
     Ok(())
 }
 
+/// Returns whether a file is a JPEG, by its first bytes.
+pub fn is_jpeg(bytes: &[u8]) -> bool {
+    sniff(bytes).is_some_and(|(format, _)| format == Format::Jpeg)
+}
+
 pub(super) fn sniff(bytes: &[u8]) -> Option<(Format, ImageFormat)> {
     let kind = image::guess_format(bytes).ok()?;
     let format = match kind {

@@ -16,20 +16,18 @@ use crate::terms::Picture;
 /// choose another order of sums for it. Convolutions share pictures out to threads.
 const BATCH: usize = 16;
 
-/// Why weights are not those of a network. The text continues "failed to ...".
+/// What was found instead of the weights of a network: a lower-case fragment.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongWeights {
     /// The InceptionV3 that torchvision and many ports of FID load.
     #[error(
-        "use torchvision's InceptionV3 for FID: it was trained anew, on 1000 classes (`fc.weight` \
-         [1000, 2048], `AuxLogits`), and pools differently, so that its distances and scores are \
-         not those of the literature (CIFAR-10 would have an Inception score of 9.7 instead of \
-         11.2); take `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid, or torch-fidelity's \
-         `weights-inception-2015-12-05-6726825d.pth`"
+        "torchvision's InceptionV3, which was trained anew on 1000 classes (`fc.weight` \
+         [1000, 2048], `AuxLogits`) and pools differently: its distances and scores are not those \
+         of the literature (an Inception score of 9.7 instead of 11.2 for CIFAR-10)"
     )]
     Torchvision,
     /// Tensors of other names or shapes.
-    #[error("use the weights for `{network}`: {mismatch}")]
+    #[error("tensors that are not those of `{network}`: {mismatch}")]
     Mismatch {
         /// The network's name.
         network: &'static str,
@@ -37,7 +35,7 @@ pub enum WrongWeights {
         mismatch: Mismatch,
     },
     /// Pictures of a size that the network has no positions for.
-    #[error("show `{network}` pictures of {side} x {side} pixels: it takes {takes}")]
+    #[error("pictures of {side} x {side} pixels for `{network}`, which takes {takes}")]
     Side {
         /// The network's name.
         network: &'static str,
@@ -47,7 +45,7 @@ pub enum WrongWeights {
         takes: &'static str,
     },
     /// A tensor with infinities or not-a-numbers.
-    #[error("use the weights for `{network}`: `{tensor}` holds what is no finite number")]
+    #[error("what is no finite number in `{tensor}` of `{network}`")]
     NotFinite {
         /// The network's name.
         network: &'static str,
@@ -61,15 +59,17 @@ pub enum WrongWeights {
 pub struct Encoder {
     network: Network,
     preprocessing: Preprocessing,
-    weights_hash: String,
+    /// What the protocol says of the weights.
+    weights_in_protocol: String,
     net: Net,
     device: Device,
     batch: usize,
 }
 
 impl Encoder {
-    /// Gives a network its weights. Of `weights_hash`, which is the hash of the file in hexadecimal
-    /// digits, the first eight are part of the protocol.
+    /// Gives a network its weights. Of `weights_hash`, which is the SHA-256 of the file in
+    /// hexadecimal digits, the first eight are part of the protocol, which also says if they are
+    /// those of no published file.
     ///
     /// # Errors
     /// If the weights are not those of the network: every tensor must be there by name and shape,
@@ -88,8 +88,17 @@ impl Encoder {
             let (network, tensor) = (network.name(), tensor.clone());
             return Err(WrongWeights::NotFinite { network, tensor });
         }
-        let weights_hash = weights_hash.chars().take(8).collect();
-        Ok(Self { network, preprocessing, weights_hash, net, device: device.clone(), batch: BATCH })
+        let mark = if network.is_published(weights_hash) { "" } else { ",weights=unpublished" };
+        let weights_in_protocol =
+            format!("{}{mark}", weights_hash.get(..8).unwrap_or(weights_hash));
+        Ok(Self {
+            network,
+            preprocessing,
+            weights_in_protocol,
+            net,
+            device: device.clone(),
+            batch: BATCH,
+        })
     }
 
     /// The same with smaller batches, which tests with few pictures fill sooner.
@@ -109,7 +118,8 @@ impl Encoder {
 impl Extractor for Encoder {
     fn describe(&self) -> String {
         let (network, layer) = (self.network.name(), self.network.layer());
-        format!("{network}.{layer}@{},{}", self.weights_hash, self.preprocessing.describe())
+        let weights = &self.weights_in_protocol;
+        format!("{network}.{layer}@{weights},{}", self.preprocessing.describe())
     }
 
     fn taps(&self, pictures: &[&Picture]) -> Taps {
@@ -120,6 +130,7 @@ impl Extractor for Encoder {
             logits.extend(pass.logits, part.len());
             spatial.extend(pass.spatial, part.len());
         }
+        debug_assert!(pictures.is_empty() || features.width == self.network.features());
         Taps {
             features: Features::new(features.width, features.numbers),
             logits: (logits.width > 0).then(|| Logits::new(logits.width, logits.numbers)),

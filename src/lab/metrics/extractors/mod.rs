@@ -2,16 +2,19 @@
 //!
 //! In reading order: [`Network`] is the choice, with what each network is compared by;
 //! [`Preprocessing`] is what becomes of a picture before a network sees it (`preprocessing`);
-//! [`Encoder`] is a network with its weights, an [`Extractor`](super::Extractor) (`encoder`).
+//! [`Encoder`] is a network with its weights, an [`Extractor`](super::Extractor) (`encoder`);
+//! [`Published`] is a file of weights as the world has it (`published`).
 //!
 //! Invariants: weights fit by every name and shape or are refused; features of a picture are the
 //! same bits whatever pictures stand beside it, and whatever number of threads there is.
 
 mod encoder;
 mod preprocessing;
+mod published;
 
 pub use encoder::{Encoder, WrongWeights};
 pub use preprocessing::{Preprocessing, Scaling};
+pub use published::Published;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,18 +58,15 @@ pub enum Network {
 struct Row {
     name: &'static str,
     layer: &'static str,
+    features: usize,
     distance: &'static str,
     preprocessing: Preprocessing,
-    files: &'static [&'static str],
+    published: &'static [Published],
 }
 
 /// clean-fid's.
 const CLEAN_299: Preprocessing =
     Preprocessing { resize: Resize::PilBicubicF32, side: 299, scaling: Scaling::Tensorflow };
-
-/// The 2015 weights by pytorch-fid and by torch-fidelity; the digits begin the file's SHA-256.
-const INCEPTION_FILES: &[&str] =
-    &["pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"];
 
 /// Side of the pictures that DINOv2 sees in all tools.
 const DINOV2_SIDE: usize = 224;
@@ -86,16 +86,18 @@ impl Network {
     ];
 
     fn row(self) -> Row {
-        let inception = |name, layer, distance| Row {
+        let inception = |name, layer, distance, features| Row {
             name,
             layer,
+            features,
             distance,
             preprocessing: CLEAN_299,
-            files: INCEPTION_FILES,
+            published: published::INCEPTION,
         };
-        let dinov2 = |name, distance, files| Row {
+        let dinov2 = |name, distance, features, published| Row {
             name,
             layer: "class-token",
+            features,
             distance,
             // dgm-eval's, and EDM2's with `resize_mode="pil"`.
             preprocessing: Preprocessing {
@@ -103,11 +105,12 @@ impl Network {
                 side: DINOV2_SIDE,
                 scaling: Scaling::Imagenet,
             },
-            files,
+            published,
         };
-        let clip = |name, distance, files| Row {
+        let clip = |name, distance, features, published| Row {
             name,
             layer: "image-features",
+            features,
             distance,
             // clean-fid's, and Hugging Face's for all of CLIP.
             preprocessing: Preprocessing {
@@ -115,16 +118,17 @@ impl Network {
                 side: 224,
                 scaling: Scaling::Clip,
             },
-            files,
+            published,
         };
         match self {
-            Self::Inception => inception("inception", "pool3", "fid"),
-            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64"),
-            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192"),
-            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768"),
+            Self::Inception => inception("inception", "pool3", "fid", 2048),
+            Self::InceptionD64 => inception("inception-d64", "pool1", "fid-d64", 64),
+            Self::InceptionD192 => inception("inception-d192", "pool2", "fid-d192", 192),
+            Self::InceptionD768 => inception("inception-d768", "mixed-6e", "fid-d768", 768),
             Self::Vgg16 => Row {
                 name: "vgg16",
                 layer: "fc2-relu",
+                features: 4096,
                 distance: "fd-vgg16",
                 // torch-fidelity's.
                 preprocessing: Preprocessing {
@@ -132,14 +136,12 @@ impl Network {
                     side: 224,
                     scaling: Scaling::Imagenet,
                 },
-                files: &["vgg16-397923af.pth"],
+                published: published::VGG16,
             },
-            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", &["dinov2_vitb14_pretrain.pth"]),
-            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", &["dinov2_vitl14_pretrain.pth"]),
-            Self::ClipB32 => clip("clip-b32", "fd-clip", &["clip-vit-base-patch32.safetensors"]),
-            Self::ClipL14 => {
-                clip("clip-l14", "fd-clip-l14", &["clip-vit-large-patch14.safetensors"])
-            }
+            Self::Dinov2B => dinov2("dinov2-b", "fd-dinov2-b", 768, published::DINOV2_B),
+            Self::Dinov2L => dinov2("dinov2-l", "fd-dinov2", 1024, published::DINOV2_L),
+            Self::ClipB32 => clip("clip-b32", "fd-clip", 512, published::CLIP_B32),
+            Self::ClipL14 => clip("clip-l14", "fd-clip-l14", 768, published::CLIP_L14),
         }
     }
 
@@ -153,6 +155,11 @@ impl Network {
         self.row().layer
     }
 
+    /// Returns how many features a picture has.
+    pub fn features(self) -> usize {
+        self.row().features
+    }
+
     /// Returns the name of a Fréchet distance of these features: only that of pool3 is `fid`.
     pub fn distance(self) -> &'static str {
         self.row().distance
@@ -163,10 +170,14 @@ impl Network {
         self.row().preprocessing
     }
 
-    /// Returns the names that the published files of its weights bear. The eight digits at the end
-    /// begin the file's SHA-256.
-    pub fn files(self) -> &'static [&'static str] {
-        self.row().files
+    /// Returns the files that its weights are published as; the first is the one to download.
+    pub fn published(self) -> &'static [Published] {
+        self.row().published
+    }
+
+    /// Returns whether a published file has this SHA-256, of which the first digits are enough.
+    pub fn is_published(self, sha256: &str) -> bool {
+        self.published().iter().any(|file| file.sha256.starts_with(sha256))
     }
 }
 

@@ -1,4 +1,5 @@
-"""torchvision's crops and timm's mixing, with their random numbers replaced by listed ones.
+"""torchvision's crops, timm's changes, erasing and mixing, with their random numbers replaced by listed
+ones.
 
 Run in this folder.
 """
@@ -15,7 +16,7 @@ import timm
 import torch
 import torchvision
 from PIL import Image
-from timm.data import mixup
+from timm.data import auto_augment, mixup, random_erasing
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as F
 
@@ -122,5 +123,100 @@ write(
         "cases": cases,
     },
 )
+
+
+def graded(width, height, scale, offset):
+    """busy() with its levels squeezed into a range."""
+    return (busy(width, height).astype(np.uint32) * scale // 256 + offset).astype(np.uint8)
+
+
+PLAIN = (256, 0)
+FEW = (40, 90)
+ONE = (0, 77)
+changes = []
+
+
+def change(name, argument, size, levels=PLAIN, interpolation="bicubic"):
+    image = Image.fromarray(graded(*size, *levels))
+    arguments = [] if argument is None else [argument]
+    resample = getattr(Image.Resampling, interpolation.upper())
+    options = {"fillcolor": (124, 116, 104), "resample": resample}
+    out = auto_augment.NAME_TO_OP[name](image, *arguments, **options)
+    case = {"change": name, "argument": argument, "width": size[0], "height": size[1]}
+    case |= {"scale": levels[0], "offset": levels[1], "interpolation": interpolation}
+    changes.append(case | {"levels": encoded(np.asarray(out))})
+
+
+for size in [(8, 8), (19, 14), (33, 32)]:
+    for levels in [PLAIN, FEW]:
+        for name in ["AutoContrast", "Equalize", "Invert"]:
+            change(name, None, size, levels)
+for name in ["AutoContrast", "Equalize"]:
+    change(name, None, (20, 15), ONE)
+for bits in [1, 2, 4, 8]:
+    change("Posterize", bits, (9, 7))
+for threshold in [0, 26, 128, 256]:
+    change("Solarize", threshold, (9, 7))
+for add in [0, 11, 110, 128]:
+    change("SolarizeAdd", add, (9, 7))
+for name in ["Color", "Contrast", "Brightness", "Sharpness"]:
+    for factor in [0.0, 0.1, 0.37, 1.0, 1.9, 2.8]:
+        for size in [(9, 7), (2, 3)]:
+            change(name, factor, size)
+# A mean whose rounding shows.
+change("Contrast", 0.5, (17, 11), FEW)
+for interpolation in ["bilinear", "bicubic"]:
+    for size in [(8, 8), (15, 10)]:
+        for degrees in [0.0, 9.3, -27.0, 30.0, 45.0]:
+            change("Rotate", degrees, size, PLAIN, interpolation)
+        for name in ["ShearX", "ShearY"]:
+            for factor in [0.0, 0.27, -0.3, 0.45]:
+                change(name, factor, size, PLAIN, interpolation)
+        for name in ["TranslateXRel", "TranslateYRel"]:
+            for share in [0.0, 0.405, -0.45, 0.125]:
+                change(name, share, size, PLAIN, interpolation)
+write("changes.json", changes)
+
+
+strengths = []
+for scale, names in [
+    ("increasing", auto_augment._RAND_INCREASING_TRANSFORMS),
+    ("efficientnet", auto_augment._RAND_TRANSFORMS),
+]:
+    for magnitude in [0.0, 0.3, 4.999, 5.0, 8.7, 9.0, 10.0, 15.0]:
+        if scale == "increasing" and magnitude > 10.0:
+            continue  # timm asks for a negative number of bits and of levels.
+        for sign in [1, -1]:
+            with mock.patch.object(auto_augment.random, "random", lambda: 0.0 if sign > 0 else 1.0):
+                levels = [auto_augment.LEVEL_TO_ARG[name] for name in names]
+                arguments = [level(magnitude, {})[0] if level else None for level in levels]
+            case = {"scale": scale, "magnitude": magnitude, "sign": sign}
+            strengths.append(case | {"names": names, "arguments": arguments})
+write("strengths.json", strengths)
+
+
+def erased(height, width, share, log_ratio):
+    """What timm erases when each of its tries draws these two numbers."""
+    draws = [share, log_ratio] * 10
+    eraser = random_erasing.RandomErasing(probability=1.0, mode="const", device="cpu")
+    uniform = mock.patch.object(random_erasing.random, "uniform", lambda low, high: draws.pop(0))
+    place = mock.patch.object(random_erasing.random, "randint", lambda low, high: low)
+    with uniform, place:
+        zeros = (eraser(torch.ones(1, height, width)) == 0)[0]
+    if not zeros.any():
+        return None
+    return [int(zeros.any(1).sum()), int(zeros.any(0).sum())]
+
+
+parts = []
+for height, width in [(8, 8), (32, 32), (16, 12), (224, 160)]:
+    for _ in range(20):
+        share = rng.uniform(0.02, 1 / 3)
+        log_ratio = rng.uniform(math.log(0.3), -math.log(0.3))
+        case = {"height": height, "width": width, "share": share, "ratio": math.exp(log_ratio)}
+        parts.append(case | {"size": erased(height, width, share, log_ratio)})
+    case = {"height": height, "width": width, "share": 0.9, "ratio": 3.0}
+    parts.append(case | {"size": erased(height, width, 0.9, math.log(3.0))})
+write("erasing.json", parts)
 modules = {"pillow": PIL, "torch": torch, "torchvision": torchvision, "timm": timm, "numpy": np}
 (HERE / "versions.txt").write_text("".join(f"{k} {m.__version__}\n" for k, m in modules.items()))

@@ -8,11 +8,15 @@ import sys
 sys.path.insert(0, "..")
 sys.dont_write_bytecode = True
 
+import json
+import pathlib
+
 import timm
 import torch
+from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 
-from formula import count, measure, numbers, write
+from formula import count, listed, measure, numbers, write
 
 torch.manual_seed(0)
 
@@ -56,3 +60,12 @@ count(
     __file__,
     {ours: (1000, lambda name=name: timm.create_model(name)) for ours, name in names.items()},
 )
+
+# Position embeddings of another grid: 224 to 384 pixels is 14 to 24 patches.
+cases = []
+for d, before, after in [(1, 14, 24), (2, 4, 6), (3, 6, 4), (2, 7, 2), (2, 3, 3), (2, 1, 2), (2, 8, 3)]:
+    given = numbers("pos_embed", (1, before * before + 1, d))
+    out = resample_abs_pos_embed(given, [after, after], num_prefix_tokens=1)
+    cases.append({"d": d, "from": before, "to": after, "embeddings": listed(out)})
+path = pathlib.Path(__file__).resolve().parent / "positions.json"
+path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")

@@ -135,6 +135,14 @@ enum Shelf {
 }
 
 impl Shelf {
+    /// Returns where the files are.
+    fn place(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.to_string_lossy().into_owned(),
+            Self::Archive(archive, _) => archive.clone(),
+        }
+    }
+
     /// Returns how people call a file: what it is opened by.
     fn name(&self, file: &str) -> String {
         match self {
@@ -169,7 +177,7 @@ impl Cifar {
     fn shelf(&self, files: &dyn Files) -> Result<(Shelf, &'static Form), Problem> {
         let part = Part { key: "cifar.path".to_owned(), path: &self.path };
         let path = Path::new(&self.path);
-        let shelves = match files.is_folder(path) {
+        let mut shelves = match files.is_folder(path) {
             None => return Err(absent(&part, "a folder or archive of CIFAR", files)),
             Some(false) => vec![archive(&self.path, files)?],
             Some(true) => {
@@ -177,10 +185,25 @@ impl Cifar {
                 std::iter::once(path.to_owned()).chain(below).map(Shelf::Folder).collect()
             }
         };
-        for shelf in shelves {
-            if let Some(form) = FORMS.iter().find(|form| shelf.has(form.train[0], files)) {
-                return Ok((shelf, form));
+        let forms = |shelf: &Shelf| -> Vec<&'static Form> {
+            FORMS.iter().filter(|form| shelf.has(form.train[0], files)).collect()
+        };
+        let found: Vec<(usize, &Form)> = shelves
+            .iter()
+            .enumerate()
+            .flat_map(|(i, shelf)| forms(shelf).into_iter().map(move |form| (i, form)))
+            .collect();
+        if let Some(&(first, form)) = found.first() {
+            // Two forms of one data set are the same pictures; two data sets are not.
+            if let Some(&(other, odd)) = found.iter().find(|(_, odd)| odd.classes != form.classes) {
+                let here = |i: usize, form: &Form| {
+                    format!("CIFAR-{} in `{}`", form.classes[0], shelves[i].place())
+                };
+                let found = format!("{} and {}", here(first, form), here(other, odd));
+                let problem = Problem::new(part.key, found, "one of them");
+                return Err(problem.hint("name the folder of the one that is meant"));
             }
+            return Ok((shelves.swap_remove(first), form));
         }
         let found = format!("none of CIFAR's files in `{}`", self.path);
         let expected = "`data_batch_1.bin`, `train.bin`, `data_batch_1` or `train`";
@@ -389,7 +412,8 @@ impl Reader for Cifar {
     fn fingerprint(&self, _: &Subset, files: &dyn Files) -> Result<Key, Problems> {
         let (shelf, form) = self.shelf(files)?;
         let present = form.all().filter(|file| shelf.has(file, files));
-        Ok(hashed(Self::KIND, present, |file| shelf.read(&shelf.name(file), files))?)
+        let key = |file| Ok(Key::of_bytes(&shelf.read(&shelf.name(file), files)?));
+        Ok(hashed(Self::KIND, present.map(|file| (file, key(file))))?)
     }
 }
 
@@ -490,6 +514,31 @@ mod tests {
         };
         assert_eq!(key("d/cifar-100-binary"), key("d/cifar-100-binary.tar.gz"));
         assert_ne!(key("d/cifar-100-binary"), key("d/cifar-100-python"));
+    }
+
+    #[test]
+    fn two_data_sets_in_one_folder_are_not_guessed_between() {
+        let mut files = files();
+        for form in ["cifar-10-batches-bin", "cifar-100-binary", "cifar-10-batches-py"] {
+            let inside = format!("d/{form}/{form}");
+            for (path, _) in files.list(Path::new(&inside)).unwrap() {
+                let content = files.read(&path).unwrap();
+                let folder = if form.ends_with("py") { "two" } else { "one" };
+                let file = path.file_name().unwrap();
+                files.insert(Path::new(folder).join(form).join(file), content.clone());
+                if form.starts_with("cifar-10-") {
+                    files.insert(Path::new("two").join(form).join(file), content);
+                }
+            }
+        }
+        assert_eq!(
+            load_all(&toml("one", "fine"), &files).unwrap_err().to_string(),
+            "cifar.path: CIFAR-10 in `one/cifar-10-batches-bin` and CIFAR-100 in \
+             `one/cifar-100-binary`, expected one of them\n\
+             hint: name the folder of the one that is meant"
+        );
+        // Binary and pickled CIFAR-10 are the same pictures.
+        assert!(load_all(&toml("two", "fine"), &files).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 mod npy;
 
-use std::io::{self, Cursor, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use self::npy::{HEADER_MAX, Header};
 use super::Content;
 use super::cursor::class;
 use super::grid::{Address, Grid};
-use super::reader::{Part, Reader, absent, hashed};
+use super::reader::{Part, Reader, absent, file_key, hashed};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems};
+use crate::terms::{ClassNames, Files, Key, Problem, Problems, Window};
 
 /// Longest side of a picture; the family ends at 224.
 const SIDE_MAX: usize = 4096;
@@ -29,6 +29,8 @@ const SIDE_MAX: usize = 4096;
 const LABELS_MAX: usize = 1 << 26;
 /// Pictures that are looked at together.
 const TOGETHER: usize = 256;
+/// Packed bytes that are read at a time; archives of large pictures have gigabytes.
+const AHEAD: usize = 1 << 18;
 
 /// One archive of MedMNIST, such as `bloodmnist_64.npz`, with its own validation part.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -41,26 +43,31 @@ pub struct Medmnist {
     pub class_names: Vec<String>,
 }
 
-type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+type Stream<'a> = BufReader<Window<'a>>;
+type Archive<'a> = ZipArchive<Stream<'a>>;
 
 impl Medmnist {
-    fn open(&self, files: &dyn Files) -> Result<Vec<u8>, Problem> {
+    /// Makes sure that the path is that of a file.
+    fn find(&self, files: &dyn Files) -> Result<(), Problem> {
         let part = Part { key: "medmnist.path".to_owned(), path: &self.path };
         match files.is_folder(Path::new(&self.path)) {
             None => Err(absent(&part, "an archive of MedMNIST", files)),
             Some(true) => {
                 let found = format!("`{}` is a folder", self.path);
                 let problem = Problem::new(part.key, found, "an archive: `bloodmnist.npz`");
-                Err(problem.hint("`ersatz data fetch medmnist` names the official files"))
+                Err(problem.hint(
+                    "`ersatz data fetch bloodmnist` names the official files of one of the sets",
+                ))
             }
-            Some(false) => files
-                .read(Path::new(&self.path))
-                .map_err(|e| Problem::new(&*self.path, e.to_string(), "a file that can be read")),
+            Some(false) => Ok(()),
         }
     }
 
-    fn archive<'a>(&self, bytes: &'a [u8]) -> Result<Archive<'a>, Problem> {
-        ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+    fn archive<'a>(&self, files: &'a dyn Files) -> Result<Archive<'a>, Problem> {
+        self.find(files)?;
+        let window = Window::open(Path::new(&self.path), files)
+            .map_err(|e| Problem::new(&*self.path, e.to_string(), "a file that can be read"))?;
+        ZipArchive::new(BufReader::with_capacity(AHEAD, window)).map_err(|e| {
             Problem::new(&*self.path, format!("no whole archive ({e})"), "an `.npz` archive")
                 .hint("the file is cut short or another one: fetch it again")
         })
@@ -101,7 +108,7 @@ impl Medmnist {
         &self,
         archive: &'a mut Archive<'b>,
         member: &str,
-    ) -> Result<zip::read::ZipFile<'a, Cursor<&'b [u8]>>, Problem> {
+    ) -> Result<zip::read::ZipFile<'a, Stream<'b>>, Problem> {
         archive.by_name(&format!("{member}.npy")).map_err(|e| {
             Problem::new(self.name(member), e.to_string(), "an array of that name").hint(
                 "an archive of MedMNIST has `train_images`, `train_labels`, `val_images`, ...",
@@ -256,8 +263,7 @@ impl Reader for Medmnist {
     }
 
     fn list(&self, _: &Subset, files: &dyn Files) -> Result<Parts<Listing<Address>>, Problems> {
-        let bytes = self.open(files)?;
-        let mut archive = self.archive(&bytes)?;
+        let mut archive = self.archive(files)?;
         let mut classes = None;
         let mut part = |name| self.part(&mut archive, name, &mut classes);
         Ok(Parts { train: part("train")?, val: Some(part("val")?), test: part("test")? })
@@ -270,30 +276,32 @@ impl Reader for Medmnist {
         look: impl Fn(&Entry<Address>, Content<'_>) -> Result<T, String> + Sync,
     ) -> Vec<Result<T, Problem>> {
         let mut results = Vec::with_capacity(entries.len());
-        let bytes = self.open(files);
         for entries in entries.chunk_by(|a, b| a.place.file == b.place.file) {
-            let seen = bytes
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|bytes| self.see_member(&mut self.archive(bytes)?, entries, &look));
-            match seen {
+            let archive = self.archive(files);
+            match archive.and_then(|mut archive| self.see_member(&mut archive, entries, &look)) {
                 Ok(seen) => results.extend(seen),
-                // What stands behind a damaged place cannot be read either.
-                Err(problem) => results.push(Err(problem)),
+                // What stands behind a damaged place cannot be read, and of what stands before it
+                // nobody knows: the checksum is that of the whole member.
+                Err(problem) => results.extend(entries.iter().map(|_| Err(problem.clone()))),
             }
         }
         results
     }
 
     fn fingerprint(&self, _: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-        Ok(hashed(Self::KIND, ["npz"].into_iter(), |_| self.open(files))?)
+        self.find(files)?;
+        Ok(hashed(Self::KIND, [("npz", file_key(&self.path, files))].into_iter())?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use crate::lab::data::tests::{golden_files, load_all, seen};
+    use crate::lab::data::source::{Source, check, fingerprint, load, survey};
+    use crate::lab::data::tests::{CODEC, golden_files, load_all, seen};
+    use crate::terms::{MemoryFiles, Seed};
     use crate::testing::golden_json;
 
     fn toml(name: &str) -> String {
@@ -333,6 +341,66 @@ mod tests {
              expected pictures: [n, h, w] or [n, h, w, 3]\n\
              hint: sets of volumes, such as OrganMNIST3D, are no pictures"
         );
+    }
+
+    /// Files that are given away in small pieces only.
+    struct Pieces(MemoryFiles);
+
+    impl Files for Pieces {
+        fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+            panic!("{} is read whole", path.display())
+        }
+
+        fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+            self.0.list(folder)
+        }
+
+        fn is_folder(&self, path: &Path) -> Option<bool> {
+            self.0.is_folder(path)
+        }
+
+        fn size(&self, path: &Path) -> io::Result<u64> {
+            self.0.size(path)
+        }
+
+        fn read_range(&self, path: &Path, start: u64, length: usize) -> io::Result<Vec<u8>> {
+            assert!(length <= AHEAD, "{length} bytes at once");
+            self.0.read_range(path, start, length)
+        }
+    }
+
+    #[test]
+    fn an_archive_is_never_held_whole() {
+        let (whole, all) = (golden_files("data/medmnist"), Subset::default());
+        let source: Source = toml::from_str(&toml("colour")).unwrap();
+        let pieces = Pieces(whole.clone());
+        assert_eq!(check(&source, &all, &pieces), Problems::default());
+        let loaded = load(&source, &all, Seed::root(0), &pieces, CODEC).unwrap();
+        assert_eq!(loaded, load_all(&toml("colour"), &whole).unwrap());
+        let bytes = whole.read(Path::new("d/colour.npz")).unwrap();
+        let inputs = [("npz".to_owned(), Key::of_bytes(&bytes))];
+        let want = Key::of_stage("medmnist", 1, &serde_json::Value::Null, &inputs);
+        assert_eq!(fingerprint(&source, &all, &pieces).unwrap(), want, "the key of old");
+    }
+
+    #[test]
+    fn every_picture_of_a_damaged_member_is_told_by_its_own_name() {
+        let (mut files, all) = (golden_files("data/medmnist"), Subset::default());
+        let source: Source = toml::from_str(&toml("colour")).unwrap();
+        let look = |files: &MemoryFiles| {
+            let seen = survey(&source, &all, Seed::root(0), files, |_, _| Ok(())).unwrap();
+            seen.parts.map(|(_, seen)| {
+                seen.into_iter().map(|one| (one.id, one.made.is_ok())).collect::<Vec<_>>()
+            })
+        };
+        let mut content = files.read(Path::new("d/colour.npz")).unwrap();
+        content[240] ^= 1; // A level of the first training picture.
+        let before = look(&files);
+        files.insert("d/colour.npz", content);
+        let after = look(&files);
+        let spoiled = before[0].iter().map(|(id, _)| (id.clone(), false)).collect::<Vec<_>>();
+        assert!(spoiled.len() > 1);
+        assert_eq!(after, [spoiled, before[1].clone(), before[2].clone()]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use law::Law;
 pub use scene::Scene;
 
 /// Raised when the same declaration gives other pictures: part of the fingerprint.
-const LAW_VERSION: u32 = 1;
+const LAW_VERSION: u32 = 2;
 
 /// Pictures drawn by the program, without limit and with known truth: an object of one of 10
 /// shapes, 8 colours, 4 textures, 9 positions and 3 sizes before one of 4 backgrounds, each value

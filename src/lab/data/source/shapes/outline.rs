@@ -6,6 +6,9 @@
 
 use super::factors::Shape;
 
+/// No point of any outline is farther from the centre: the corners of the triangle are there.
+pub(super) const REACH: f64 = 1.12;
+
 /// Corners in order. Regular polygons stand on a side or a point as one draws them.
 type Corners = [(f64, f64)];
 
@@ -118,9 +121,10 @@ mod tests {
         for &shape in Shape::ALL {
             let found = area(shape);
             assert!((0.9..2.7).contains(&found), "{shape:?} covers {found}");
-            let outside = (0..360).any(|i| {
-                let angle = f64::from(i).to_radians();
-                shape.holds(1.13 * angle.cos(), 1.13 * angle.sin())
+            let far = REACH + 1e-6;
+            let outside = (0..3600).any(|i| {
+                let angle = (f64::from(i) / 10.0).to_radians();
+                shape.holds(far * angle.cos(), far * angle.sin())
             });
             assert!(!outside, "{shape:?} reaches too far");
         }

@@ -5,7 +5,7 @@
 //! are the same on every machine.
 
 use super::factors::{Background, Texture};
-use super::scene::{Bar, Ground, KNOTS, Piece, Point, Scene, Shade};
+use super::scene::{Bar, Ground, KNOTS, Look, Piece, Point, Scene, Shade};
 use crate::terms::{Picture, Stream};
 
 /// Points per pixel along a side.
@@ -49,9 +49,7 @@ impl Scene {
         if let Some(bar) = look.bar.as_ref().filter(|bar| bar.holds(at)) {
             return bar.shade;
         }
-        let (dx, dy) = ((at.0 - look.centre.0) / look.radius, (at.1 - look.centre.1) / look.radius);
-        let (cos, sin) = look.turn;
-        let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
+        let (u, v) = self.of_object(at);
         if self.shape.holds(u, v) {
             return look.shades
                 [usize::from(self.texture.marks(u + look.phase.0, v + look.phase.1))];
@@ -60,6 +58,13 @@ impl Scene {
             Some(piece) => piece.shade,
             None => look.ground.shade(self.background, at),
         }
+    }
+
+    /// Returns a point in the coordinates of the object's outline.
+    pub(super) fn of_object(&self, at: Point) -> Point {
+        let Look { centre, radius, turn: (cos, sin), .. } = self.look;
+        let (dx, dy) = ((at.0 - centre.0) / radius, (at.1 - centre.1) / radius);
+        (cos * dx + sin * dy, cos * dy - sin * dx)
     }
 }
 

@@ -7,6 +7,7 @@
 //! disc, not from angles, and noise is a sum of uniform numbers.
 
 use super::factors::{Background, Colour, Position, Shape, Size, Texture};
+use super::outline::REACH;
 use super::{ClassBy, Shapes};
 use crate::terms::{ClassId, Seed};
 
@@ -167,14 +168,16 @@ fn radius(size: Size, seed: Seed) -> f64 {
     seed.stream().between(low, high)
 }
 
-/// Returns a point of the ninth of the room in which the object is all inside.
+/// Returns a point of the ninth of the room in which the object is all inside, whatever its shape
+/// and turn, so that they say nothing about where it is.
 fn centre(position: Position, radius: f64, seed: Seed) -> Point {
     let cell = Position::ALL.iter().position(|known| *known == position);
     let cell = cell.expect("all positions are listed");
+    let reach = REACH * radius;
     let mut stream = seed.stream();
     let mut along = |third: usize| {
         let share = (third as f64 + stream.uniform()) / 3.0;
-        radius + share * (1.0 - 2.0 * radius)
+        reach + share * (1.0 - 2.0 * reach)
     };
     (along(cell % 3), along(cell / 3))
 }

@@ -10,12 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Content;
-use super::cursor::class;
 use super::grid::{self, Address, Grid};
-use super::reader::{Part, Reader, absent, hashed};
+use super::reader::{Part, Reader, absent, file_key, hashed};
 use crate::lab::data::listing::{Entry, Listing, Parts};
 use crate::lab::data::subset::Subset;
-use crate::terms::{ClassNames, Files, Key, Problem, Problems};
+use crate::terms::{ClassId, ClassNames, Files, Key, Problem, Problems};
 
 const SIDE: usize = 32;
 
@@ -69,13 +68,16 @@ impl Svhn {
         let classes = ClassNames::new((0..10).map(|digit| digit.to_string()));
         let shared: Arc<str> = name.as_str().into();
         let entry = |(row, label): (usize, f64)| {
-            // A label that is no whole number of 1 to 10 becomes -1, which no class has.
             let known = (1..=10).find(|digit| (f64::from(*digit) - label).abs() < f64::EPSILON);
-            let digit = known.map_or(-1, |digit| i64::from(digit % 10));
-            // Damage makes numbers of hundreds of digits.
-            let shown = if label.abs() < 1e6 { label.to_string() } else { format!("{label:e}") };
-            let place = || format!("{name}, array `y`, row {row}, which is {shown}");
-            let class = class(digit, &classes, place)?;
+            let Some(digit) = known else {
+                // Damage makes numbers of hundreds of digits.
+                let plain = label.abs() < 1e6;
+                let shown = if plain { label.to_string() } else { format!("{label:e}") };
+                let place = format!("{name}, array `y`, row {row}");
+                let problem = Problem::new(place, format!("label {shown}"), "a label of 1 to 10");
+                return Err(problem.hint("label 10 is the digit 0"));
+            };
+            let class = ClassId(digit % 10);
             let start = x.start + row * grid.size();
             let place = Address { file: shared.clone(), grid, start };
             Ok(Entry { id: format!("{part}/{row}"), class, place })
@@ -114,8 +116,8 @@ impl Reader for Svhn {
     }
 
     fn fingerprint(&self, _: &Subset, files: &dyn Files) -> Result<Key, Problems> {
-        let read = |part: &str| open(&self.find(part, files)?, files);
-        Ok(hashed(Self::KIND, ["train", "test"].into_iter(), read)?)
+        let key = |part: &str| file_key(&self.find(part, files)?, files);
+        Ok(hashed(Self::KIND, ["train", "test"].into_iter().map(|part| (part, key(part))))?)
     }
 }
 

@@ -3,7 +3,10 @@
 //! Dosovitskiy et al. 2021, arXiv:2010.11929 (section 3.1, Table 1); the sizes Ti and S are those
 //! of `DeiT`, Touvron et al. 2021, arXiv:2012.12877 (Table 1). Parameter names and initialisation
 //! are those of timm's `vision_transformer.py` (1.0.31): a class token, a learned position
-//! embedding, layers normalised before attention and before the perceptron.
+//! embedding, layers normalised before attention and before the perceptron. `positions` makes
+//! position embeddings for pictures of another size.
+
+mod positions;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -11,8 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{
-    Gelu, Init, LayerNorm, Linear, PatchEmbed, Site, TransformerLayer, TransformerSpec, class_token,
+    DropPath, Dropout, Gelu, Init, LayerNorm, Linear, Mode, PatchEmbed, Site, TransformerLayer,
+    TransformerSpec, class_token,
 };
+use super::weights::State;
 
 /// A size of vision transformer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -73,11 +78,34 @@ pub struct VitSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub depth: Option<usize>,
+    /// Stochastic depth: the probability that training skips a branch of the last layer for a
+    /// picture; it rises linearly from 0 at the first one. DeiT: 0.1.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub drop_path: f64,
+    /// Dropout: the share of features that training sets to 0 before the last linear layer. DeiT:
+    /// none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub dropout: f64,
+}
+
+/// A rate of zero is not written, so that results of before there were rates keep their keys.
+fn is_zero(rate: &f64) -> bool {
+    rate.abs() <= 0.0
 }
 
 impl Default for VitSpec {
     fn default() -> Self {
-        Self { family: VitTi, patch: 16, features: None, heads: None, depth: None }
+        Self {
+            family: VitTi,
+            patch: 16,
+            features: None,
+            heads: None,
+            depth: None,
+            drop_path: 0.0,
+            dropout: 0.0,
+        }
     }
 }
 
@@ -128,9 +156,32 @@ impl VitSpec {
             pos_embed: site.draw("pos_embed", [1, tokens, features], INIT),
             patch_embed: PatchEmbed::new([channels, features, self.patch], true, site),
             blocks: layer.stack(depth, &site.at("blocks")),
+            drops: self.drops(depth),
             norm: LayerNorm::new(features, EPSILON, &site.at("norm")),
+            dropout: Dropout::new(self.dropout, "head"),
             head: Linear::with_init(features, classes, INIT, &site.at("head")),
         }
+    }
+}
+
+impl VitSpec {
+    /// Fits weights of this net, trained on pictures of another size, to pictures of `pixels` x
+    /// `pixels`: only the number of position embeddings changes.
+    pub(super) fn adapt(&self, state: &mut State, pixels: usize) {
+        let Some(positions) = state.get_mut("pos_embed") else { return };
+        let &[1, _, d] = positions.shape.as_slice() else { return };
+        let patches = pixels / self.patch;
+        positions.values = positions::resampled(&positions.values, d, patches);
+        positions.shape = vec![1, patches * patches + 1, d];
+    }
+
+    /// Returns what layers leave out, for attention and perceptron; empty without stochastic depth.
+    fn drops(&self, depth: usize) -> Vec<[DropPath; 2]> {
+        let drop = |index: usize| {
+            let rate = DropPath::linear(self.drop_path, index, depth);
+            ["attn", "mlp"].map(|part| DropPath::new(rate, format!("blocks.{index}.{part}")))
+        };
+        if is_zero(&self.drop_path) { Vec::new() } else { (0..depth).map(drop).collect() }
     }
 }
 
@@ -150,21 +201,30 @@ pub struct Vit {
     pos_embed: Param<Tensor<3>>, // [1, t, d]
     patch_embed: PatchEmbed,
     blocks: Vec<TransformerLayer>,
+    #[module(skip)]
+    drops: Vec<[DropPath; 2]>,
     norm: LayerNorm,
+    #[module(skip)]
+    dropout: Dropout,
     /// Features to logits.
     pub head: Linear,
 }
 
 impl Vit {
     /// Returns logits, `[n, classes]`, of pictures, `[n, channels, h, w]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        self.head.forward(self.features(x))
+    pub fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
+        self.head.forward(self.dropout.forward(self.features(x, mode), mode))
     }
 
     /// Returns the normalised class token, `[n, d]`.
-    pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+    pub fn features(&self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
         let x = self.patch_embed.tokens(x, &self.cls_token, &self.pos_embed);
-        let x = TransformerLayer::run(&self.blocks, x);
+        let x = match mode {
+            Mode::Train(_) if !self.drops.is_empty() => {
+                TransformerLayer::run_dropping(&self.blocks, &self.drops, x, mode)
+            }
+            Mode::Train(_) | Mode::Evaluate => TransformerLayer::run(&self.blocks, x),
+        };
         self.norm.forward(class_token(x))
     }
 
@@ -176,14 +236,14 @@ impl Vit {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     use super::super::classifier::ClassifierNet;
-    use super::super::golden::check;
+    use super::super::golden::{check, filled, numbers, numbers_of};
     use super::super::weights::{parameter_count, state_of};
     use super::*;
     use crate::terms::Seed;
-    use crate::testing::golden_json;
+    use crate::testing::{Tol, close_f32, golden_json};
 
     #[test]
     fn agrees_with_timm() {
@@ -194,6 +254,7 @@ mod tests {
             features: Some(24),
             heads: Some(heads),
             depth: Some(depth),
+            ..VitSpec::default()
         };
         // Three heads are the family's own and so not in the name.
         for spec in [small(4, 3, 2), small(2, 2, 3), VitSpec::default()] {
@@ -211,6 +272,50 @@ mod tests {
             let net = spec.build(3, 224, classes, &Site::new(Seed::root(0), &Device::flex()));
             assert_eq!(parameter_count(&net), count, "{family:?}");
         }
+    }
+
+    fn tiny(drop_path: f64, dropout: f64, depth: usize) -> Vit {
+        let spec = VitSpec {
+            patch: 4,
+            features: Some(12),
+            depth: Some(depth),
+            drop_path,
+            dropout,
+            ..VitSpec::default()
+        };
+        filled(spec.build(3, 8, 5, &Site::blank(&Device::flex())))
+    }
+
+    fn pictures(n: usize) -> Tensor<4> {
+        let values = TensorData::new(numbers("pictures", n * 3 * 64), [n, 3, 8, 8]);
+        Tensor::from_data(values, &Device::flex())
+    }
+
+    #[test]
+    fn stochastic_depth_skips_branches_in_training_only() {
+        let train = Mode::Train(Seed::root(3));
+        let (plain, dropping) = (tiny(0.0, 0.0, 3), tiny(0.5, 0.0, 3));
+        let features = |net: &Vit, mode| numbers_of(net.features(pictures(16), mode));
+        let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let still = bits(features(&plain, Mode::Evaluate));
+        assert_eq!(still, bits(features(&dropping, Mode::Evaluate)));
+        assert_eq!(still, bits(features(&plain, train)));
+        let (once, again) = (features(&dropping, train), features(&dropping, train));
+        assert_eq!(once, again);
+        assert_ne!(once, features(&dropping, Mode::Train(Seed::root(4))));
+        // A picture that loses nothing exists only if the rates allow it; the first picture's
+        // losses are its own in any batch.
+        let alone = numbers_of(dropping.features(pictures(1), train));
+        close_f32(&once[..12], &alone, Tol::absolute(1e-5)); // Numbers near 1 through 3 layers.
+    }
+
+    #[test]
+    fn the_head_drops_features_in_training_only() {
+        let net = tiny(0.0, 0.5, 1);
+        let logits = |mode| numbers_of(net.forward(pictures(4), mode));
+        let plain = numbers_of(tiny(0.0, 0.0, 1).forward(pictures(4), Mode::Evaluate));
+        assert_eq!(logits(Mode::Evaluate), plain);
+        assert_ne!(logits(Mode::Train(Seed::root(1))), plain);
     }
 
     #[test]
