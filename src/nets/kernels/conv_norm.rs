@@ -1,7 +1,7 @@
 //! Convolution, a norm by known statistics and ReLU in one go, outside of a graph.
 //!
-//! The sums of a tile of the convolution ([`panels`](super::panels)) are normed and rectified before
-//! they are written, once. Within a graph and for grouped convolutions the operators one after the
+//! The sums of a tile of the convolution ([`panels`](super::panels)) are normed and rectified
+//! before they are written, once. Within a graph and for grouped convolutions the operators one after the
 //! other serve.
 
 use burn::tensor::Tensor;

@@ -1,8 +1,9 @@
 //! Two-dimensional convolution.
 //!
 //! Forward, sums run over the shifted planes of a picture ([`shifts`](super::shifts)) while they
-//! stay in registers ([`panels`](super::panels)). The input gradient is, for stride 1, the same with
-//! mirrored weights, and else the gradient of every place of the kernel, added up in the picture.
+//! stay in registers ([`panels`](super::panels)). The input gradient is, for stride 1, the same
+//! with mirrored weights, and else the gradient of every place of the kernel, added up in the
+//! picture.
 //! The weight gradient has tiles of its own ([`weight_gradient`](super::weight_gradient)), and so
 //! have kernels of single channels ([`depthwise`](super::depthwise)). burn-flex 0.22.1 computes the
 //! weight gradient as a convolution with the output gradient as its kernel, and groups one by one.

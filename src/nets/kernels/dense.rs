@@ -74,7 +74,8 @@ impl Interleaved {
     }
 }
 
-/// A weight, `[outputs, inputs]` or, transposed, `[inputs, outputs]`, and what is added to each product, `[outputs]` or nothing.
+/// A weight, `[outputs, inputs]` or, transposed, `[inputs, outputs]`, and what is added to each
+/// product, `[outputs]` or nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Weight<'a> {
     pub(super) numbers: &'a [f32],
