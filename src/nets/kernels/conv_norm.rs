@@ -1,8 +1,8 @@
 //! Convolution, a norm by known statistics and ReLU in one go, outside of a graph.
 //!
 //! The sums of a tile of the convolution ([`panels`](super::panels)) are normed and rectified
-//! before they are written, once. Within a graph and for grouped convolutions the operators one after the
-//! other serve.
+//! before they are written, once. Within a graph and for grouped convolutions the operators one
+//! after the other serve.
 
 use burn::tensor::Tensor;
 
