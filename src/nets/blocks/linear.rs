@@ -47,8 +47,8 @@ impl Linear {
         LinearWeights { weight: self.weight.val(), bias: bias.val() }
     }
 
-    /// Returns `[..., outputs]` for `[..., inputs]`. On the CPU a row's numbers do not depend on the
-    /// rows beside it.
+    /// Returns `[..., outputs]` for `[..., inputs]`. On the CPU a row's numbers do not depend on
+    /// the rows beside it.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
