@@ -476,14 +476,15 @@ fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
                     published = 'azizi-2023/table1', published-rows = { '2.0' = 'ours-64' }, \
                     published-columns = { fid = 'fid-train' } }";
     let by_mix = "report.table.mixes={ rows = 'mixes', values = ['top1'] }";
-    let figures = "report.figures=['sweep', { front = { x = 'fid', y = 'top1' } }]";
+    let figures = "report.figures=['sweep', 'scale', { front = { x = 'fid', y = 'top1' } }]";
     let sweep = [
         "--sweep",
         "generator.pixel.guidance=1.0,2.0",
         "--sweep",
         "generator.pixel.clip=true,false",
     ];
-    let run = ["run", "tiny.toml", "-o", declared, "-o", by_mix, "-o", figures];
+    let more = "mix.both.synthetic=1.0";
+    let run = ["run", "tiny.toml", "-o", declared, "-o", by_mix, "-o", figures, "-o", more];
     let against = ["-o", "metrics.also-against=['test']"];
     desk.good(&[&run[..], &sweep, &against].concat());
     let report: Value = serde_json::from_slice(&desk.table()).unwrap();
@@ -530,4 +531,11 @@ fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
     let front =
         fs::read_to_string(desk.path("reports/tiny/paper/plots/front-fid-top1.svg")).unwrap();
     assert!(front.contains("guidance 2.0, clip false"), "the marks are named");
+    // A legend is broken into lines.
+    let scale = fs::read_to_string(desk.path("reports/tiny/paper/plots/scale.svg")).unwrap();
+    let words = scale.split('<').filter_map(|tag| tag.split_once('>')).map(|(_, text)| text);
+    let text: String = words.flat_map(str::split_whitespace).collect();
+    for at in ["guidance1.0,cliptrue", "guidance2.0,clipfalse"] {
+        assert!(text.contains(at), "a curve for each combination: {text}");
+    }
 }

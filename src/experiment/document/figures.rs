@@ -61,29 +61,21 @@ fn bars(results: &[Results]) -> Option<Figure> {
     })
 }
 
-/// Accuracy against the synthetic multiple, one curve per classifier and share of real pictures.
+/// Accuracy against the synthetic multiple: a curve per combination of swept values, classifier,
+/// and share of real pictures.
 fn scale(results: &[Results]) -> Vec<Figure> {
-    let Some(results) = results.first() else { return Vec::new() };
-    let experiment = &results.cell.experiment;
-    let report = &experiment.report;
     let mut curves = Vec::new();
-    for classifier in &report.rows {
-        for (with_real, kind) in [(true, "real + k × synthetic"), (false, "k × synthetic")] {
-            let mut points: Vec<Point> = report
-                .columns
-                .iter()
-                .filter_map(|name| {
-                    let mix = &experiment.mix[name];
-                    if (mix.real > 0.0) != with_real {
-                        return None;
-                    }
-                    Some(Point { x: mix.synthetic, y: results.plotted(classifier, name)? })
-                })
-                .collect();
-            points.sort_by(|a, b| a.x.total_cmp(&b.x));
-            if points.len() > 1 {
-                let name = format!("{classifier}, {kind}");
-                curves.push(Curve { name, points, published: false });
+    for results in results {
+        let report = &results.cell.experiment.report;
+        for classifier in &report.rows {
+            for (with_real, kind) in [(true, "real + k × synthetic"), (false, "k × synthetic")] {
+                let points = along_multiples(results, classifier, with_real);
+                if points.len() > 1 {
+                    let at = combination(&results.cell.axes);
+                    let at = if at.is_empty() { at } else { format!(", {at}") };
+                    let name = format!("{classifier}, {kind}{at}");
+                    curves.push(Curve { name, points, published: false });
+                }
             }
         }
     }
@@ -99,6 +91,19 @@ fn scale(results: &[Results]) -> Vec<Figure> {
         }),
     };
     vec![figure]
+}
+
+/// Returns the accuracies of the mixes with or without real pictures by their synthetic multiple.
+fn along_multiples(results: &Results, classifier: &str, with_real: bool) -> Vec<Point> {
+    let experiment = &results.cell.experiment;
+    let point = |name: &String| {
+        let mix = &experiment.mix[name];
+        let y = results.plotted(classifier, name)?;
+        ((mix.real > 0.0) == with_real).then_some(Point { x: mix.synthetic, y })
+    };
+    let mut points: Vec<Point> = experiment.report.columns.iter().filter_map(point).collect();
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    points
 }
 
 /// Accuracy per class: synthetic only against real only, of the first classifier.
