@@ -539,3 +539,48 @@ fn a_declared_table_and_a_front_show_what_a_sweep_measured() {
         assert!(text.contains(at), "a curve for each combination: {text}");
     }
 }
+
+#[test]
+fn a_later_experiment_takes_the_point_that_a_sweep_found_best() {
+    let desk = Desk::new();
+    let sweep = ["run", "tiny.toml", "--sweep", "generator.pixel.guidance=1.0,4.0"];
+    desk.good(&sweep);
+    let points = fs::read(desk.path("reports/tiny/paper/points.json")).unwrap();
+    let points: Value = serde_json::from_slice(&points).unwrap();
+    let all = points["points"].as_array().unwrap();
+    let fids: Vec<f64> = all.iter().map(|it| it["values"]["fid"].as_f64().unwrap()).collect();
+    let key = "generator.pixel.guidance";
+    let best = &all[usize::from(fids[1] < fids[0])]["settings"][key];
+    assert_eq!(points["better"]["fid"], "lower");
+    assert_eq!(points["better"]["real:top1"], "higher");
+
+    let text = fs::read_to_string(desk.path("tiny.toml")).unwrap();
+    let point = "[point]\nreport = \"reports/tiny/paper\"\nbest = [\"fid\"]\n";
+    desk.write("later.toml", format!("{text}\n{point}").as_bytes());
+    desk.good(&["run", "later.toml"]);
+    let report =
+        |file: &str| fs::read_to_string(desk.path("reports/later/paper").join(file)).unwrap();
+    let manifest: Value = serde_json::from_str(&report("manifest.json")).unwrap();
+    let said = |manifest: &Value| manifest["resolved"][0]["toml"].as_str().unwrap().to_owned();
+    assert!(said(&manifest).contains(&format!("guidance = {best}")), "{}", said(&manifest));
+    let note = format!("From reports/tiny/paper, best by fid: guidance {best}.");
+    assert!(report("report.md").contains(&note), "{}", report("report.md"));
+    assert!(!desk.path("reports/later/paper/points.json").exists(), "nothing is swept here");
+    // The command line counts more.
+    desk.good(&["run", "later.toml", "-o", "generator.pixel.guidance=2.5"]);
+    let manifest: Value = serde_json::from_str(&report("manifest.json")).unwrap();
+    assert!(said(&manifest).contains("guidance = 2.5"));
+
+    // All that can be wrong with it.
+    let wrong = [
+        ("point.report='nowhere'", "nowhere/points.json"),
+        ("point.best=['fdi']", "did you mean `fid`?"),
+        ("point.best=[]", "at least 1"),
+        ("generator={ announced = {} }", "`[generator.pixel]`"),
+    ];
+    for (option, part) in wrong {
+        let told = desk.run(&["plan", "later.toml", "-o", option]);
+        assert_eq!(told.code, 2, "{option}: {}", told.out);
+        assert!(told.err.contains(part), "{option}: {}", told.err);
+    }
+}

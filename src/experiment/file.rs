@@ -48,6 +48,9 @@ pub struct Experiment {
     /// Axes: each key (written as on the command line, `"generator.pixel.guidance"`) takes each of
     /// its values, and every combination is run.
     pub sweep: IndexMap<String, Vec<serde_json::Value>>,
+    /// A combination of swept values of another experiment, whose settings are laid over the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub point: Option<ChosenPoint>,
     /// Overlays by name; the one that `--profile` names is laid over the file before anything else.
     pub profile: IndexMap<String, serde_json::Value>,
 }
@@ -68,9 +71,23 @@ impl Default for Experiment {
             metrics: Metrics::default(),
             report: Report::default(),
             sweep: IndexMap::new(),
+            point: None,
             profile: IndexMap::new(),
         }
     }
+}
+
+/// The best of the swept combinations of another experiment. Its settings are laid over the file
+/// after the profile; what is said on the command line or swept here counts more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ChosenPoint {
+    /// The folder of that experiment's report: `reports/figure3/tiny`.
+    pub report: String,
+    /// The values that decide (`fid`, `top1`, `MIX:top1`): the least sum of ranks wins, which is a
+    /// point of their Pareto front; among equal sums the first value decides.
+    #[schemars(length(min = 1))]
+    pub best: Vec<String>,
 }
 
 /// A generator trained on other pictures than those of the experiment.

@@ -79,6 +79,23 @@ impl Node {
         }
     }
 
+    /// Returns a tree that was written at one place.
+    pub(super) fn from_value(value: &Value, place: &Place) -> Self {
+        let kind = match value {
+            Value::Array(items) => {
+                Kind::List(items.iter().map(|item| Self::from_value(item, place)).collect())
+            }
+            Value::Object(entries) => {
+                let entry = |(key, value): (&String, &Value)| {
+                    (key.clone(), (place.clone(), Self::from_value(value, place)))
+                };
+                Kind::Table(entries.iter().map(entry).collect())
+            }
+            scalar => Kind::Scalar(scalar.clone()),
+        };
+        Self { place: place.clone(), kind }
+    }
+
     /// Drops a key of a table.
     pub(super) fn forget(&mut self, key: &str) {
         if let Kind::Table(entries) = &mut self.kind {

@@ -78,6 +78,23 @@ pub(super) fn at_path(path: &str, value: Node) -> Result<Node, Problem> {
     }))
 }
 
+/// Returns the first choice on the way to a path that a file does not make: laying a value there
+/// would replace what it chose.
+pub(super) fn choice_not_made(file: &Node, path: &str) -> Option<String> {
+    let keys: Vec<&str> = path.split('.').collect();
+    let mut part = schema();
+    for i in 1..=keys.len() {
+        let held = shape(part);
+        if let Shape::Choice { .. } = held
+            && !file.deepest(&keys[..i]).1
+        {
+            return Some(keys[..i].join("."));
+        }
+        part = part_at(&held, keys[i - 1])?;
+    }
+    None
+}
+
 fn no_such_key(held: &Shape<'static>, keys: &[&str], value: &Node) -> Problem {
     let (last, before) = keys.split_last().expect("a path has a key");
     let known: Vec<&str> = match held {
@@ -127,6 +144,19 @@ mod tests {
             laid(base, "[data.source.digits]\n"),
             json!({"seeds": [0, 1], "data": {"size": 8, "source": {"digits": {}}}})
         );
+    }
+
+    #[test]
+    fn a_path_may_lead_through_another_choice() {
+        let file = parse("x", "[generator.pixel.sampler.ddim]\n[data]\nsize = 8\n").unwrap();
+        let lacks = |path| choice_not_made(&file, path);
+        assert_eq!(lacks("generator.pixel.guidance"), None);
+        assert_eq!(lacks("data.seed"), None);
+        assert_eq!(
+            lacks("generator.pixel.sampler.ddpm.logvar").unwrap(),
+            "generator.pixel.sampler.ddpm"
+        );
+        assert_eq!(lacks("generator.cascade.guidance").unwrap(), "generator.cascade");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::check::{Misfits, check};
 use super::file::Experiment;
 use super::node::{Kind, Node, parse, parse_value};
 use super::overlay::{at_path, lay};
+use super::point::lay_point;
 use super::sense;
 use crate::lab::classifiers::Mix;
 use crate::terms::{Files, Problem, Problems, nearest};
@@ -45,6 +46,8 @@ pub struct Resolved {
     pub name: String,
     /// The profile that was laid over it, or [`PAPER`].
     pub profile: String,
+    /// Settings of another experiment's point that were laid over the file.
+    pub point: Vec<(String, Value)>,
     /// One per combination of swept values; one if nothing is swept.
     pub cells: Vec<Cell>,
 }
@@ -68,10 +71,14 @@ pub fn resolve(
         None => PAPER.to_owned(),
     };
     options.extend(lay_profile(&mut file, &profile).err());
-    for option in &request.overrides {
-        let over = key_value("-o", option)
-            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)));
-        options.extend(over.map(|over| lay_checked(&mut file, over)).unwrap_or_else(|p| vec![p]));
+    lay_overrides(&mut file, &request.overrides, &mut options);
+    let point = lay_point(&mut file, files).unwrap_or_else(|problem| {
+        options.push(problem);
+        Vec::new()
+    });
+    // What was said on the command line may name the point, and counts more than its settings.
+    if !point.is_empty() {
+        lay_overrides(&mut file, &request.overrides, &mut Vec::new());
     }
     let mut axes = axes_of_file(&file, &mut problems);
     axes_of_options(&request.sweeps, &mut axes, &mut options);
@@ -103,7 +110,7 @@ pub fn resolve(
         return Err(in_order(problems, path));
     }
     let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".toml").to_owned();
-    Ok(Resolved { name, profile, cells })
+    Ok(Resolved { name, profile, point, cells })
 }
 
 /// Returns every problem once: those of the file line by line, then the others.
@@ -119,6 +126,14 @@ fn in_order(problems: Vec<Problem>, path: &str) -> Problems {
         _ => (1, 0),
     });
     Problems(told)
+}
+
+fn lay_overrides(file: &mut Node, overrides: &[String], problems: &mut Vec<Problem>) {
+    for option in overrides {
+        let over = key_value("-o", option)
+            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)));
+        problems.extend(over.map(|over| lay_checked(file, over)).unwrap_or_else(|p| vec![p]));
+    }
 }
 
 /// Lays one key over a file if it fits the schema; returns why it does not.

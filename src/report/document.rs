@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::figure::Figure;
+use super::points::Points;
 use super::table::Table;
 use super::{csv, html, json, latex, markdown, parquet};
 
@@ -36,6 +37,8 @@ pub struct Document {
     pub tables: Vec<Table>,
     /// The figures.
     pub figures: Vec<Figure>,
+    /// The combinations of swept values; without any if nothing is swept.
+    pub points: Points,
     /// The sheets of samples.
     pub sheets: Vec<Sheet>,
     /// Remarks for the end, one sentence each or more.
@@ -62,6 +65,9 @@ impl Document {
             ("table.json".into(), json::tables(self).into_bytes()),
             ("manifest.json".into(), json::pretty(&self.provenance).into_bytes()),
         ];
+        if !self.points.points.is_empty() {
+            files.push(("points.json".into(), json::pretty(&self.points).into_bytes()));
+        }
         for figure in &self.figures {
             files.push((format!("plots/{}.svg", figure.name), figure.svg().into_bytes()));
             files.push((format!("plots/{}.png", figure.name), figure.png()));

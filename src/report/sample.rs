@@ -5,8 +5,8 @@
 use serde_json::json;
 
 use super::{
-    Axis, Bars, Cell, Column, Curve, Curves, Document, Estimate, Figure, Front, Group, Mark, Plot,
-    Point, Published, Row, Scatter, Sheet, Table, Unit,
+    Axis, Bars, Cell, Column, Combination, Curve, Curves, Document, Estimate, Figure, Front, Group,
+    Mark, Plot, Point, Points, Published, Row, Scatter, Sheet, Table, Unit,
 };
 use crate::terms::{Direction, Protocol};
 
@@ -272,6 +272,17 @@ fn overview() -> Figure {
     }
 }
 
+fn points() -> Points {
+    let combination = |(guidance, fid): (f64, f64)| Combination {
+        settings: [("generator.pixel.guidance".to_owned(), guidance.into())].into(),
+        values: [("fid".to_owned(), fid)].into(),
+    };
+    Points {
+        better: [("fid".to_owned(), Direction::Lower)].into(),
+        points: [(1.0, 21.307), (1.25, 18.42), (2.0, 24.9)].map(combination).to_vec(),
+    }
+}
+
 /// Returns a sheet of 60 x 20 pixels.
 fn sheet() -> Sheet {
     let picture = image::RgbImage::from_fn(60, 20, |x, y| {
@@ -304,6 +315,7 @@ pub(super) fn document() -> Document {
         ],
         tables: vec![mixes(), guidance()],
         figures: vec![scale(), pareto(), classes(), overview()],
+        points: points(),
         sheets: vec![sheet()],
         notes: vec![
             "Every mix was trained for the same number of optimiser steps.".into(),

@@ -47,7 +47,7 @@ impl Quantity {
     }
 
     /// Returns how its numbers are printed, and which way is better.
-    fn unit(&self, results: &[Results]) -> (Unit, Option<Direction>, usize) {
+    pub(super) fn unit(&self, results: &[Results]) -> (Unit, Option<Direction>, usize) {
         match self {
             Self::Accuracy { .. } => (Unit::Percent, Some(Direction::Higher), 2),
             Self::Difference => (Unit::Points, Some(Direction::Higher), 2),

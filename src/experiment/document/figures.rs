@@ -1,6 +1,7 @@
 //! What the figures show.
 
 use super::declared::{Quantity, combination, synthetic_only};
+use super::points::points;
 use super::results::Results;
 use super::tables::heading;
 use crate::experiment::file::{FigureKind, FrontAxes};
@@ -220,12 +221,19 @@ fn front(results: &[Results], axes: &FrontAxes) -> Figure {
         let [x, y] = [&x, &y].map(|quantity| quantity.of(it, classifier, mix));
         Some(Mark { label: combination(&it.cell.axes), x: x?, y: y? })
     };
+    let points = points(results);
+    let best = points.best(&[&axes.x, &axes.y]).map(|best| {
+        let axes: Vec<_> = best.settings.clone().into_iter().collect();
+        format!(" Best of both, by the sum of ranks: {}.", combination(&axes))
+    });
     Figure {
         name: format!("front-{}-{}", axes.x, axes.y).replace(':', "-"),
         title: format!("{} against {}", axes.y, axes.x),
-        caption: "Each mark is a combination of swept values; the line joins those that no other \
-                  beats in both."
-            .to_owned(),
+        caption: format!(
+            "Each mark is a combination of swept values; the line joins those that no other beats \
+             in both.{}",
+            best.unwrap_or_default()
+        ),
         plot: Plot::Front(Front {
             x: x.axis(&axes.x, results),
             y: y.axis(&axes.y, results),

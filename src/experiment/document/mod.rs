@@ -1,10 +1,12 @@
 //! From results to a report.
 //!
 //! Parts: `results` reads what the stages left, `tables`, `declared` (tables that the file
-//! declares), `figures` and `sheets` say what is shown of it, `provenance` how it came about.
+//! declares), `figures` and `sheets` say what is shown of it,
+//! `points` what later experiments may choose from, `provenance` how it came about.
 
 pub(super) mod declared;
 mod figures;
+mod points;
 mod provenance;
 mod results;
 mod sheets;
@@ -39,6 +41,7 @@ pub fn document(
     let mut notes = first.report.notes.clone();
     notes.extend(results.iter().flat_map(|results| results.refused.iter().cloned()));
     notes.extend(tables::protocol_notes(first));
+    notes.extend(points::laid(first, &resolved.point));
     let declared = first.report.table.values().map(|table| &table.published);
     for name in std::iter::once(&first.report.published).chain(declared) {
         if let Ok(table) = published(name) {
@@ -55,6 +58,7 @@ pub fn document(
         summary: tables::summary(&results),
         tables: tables::tables(&results),
         figures: figures::figures(&results),
+        points: points::points(&results),
         sheets: sheets::sheets(built, store)?,
         notes,
         provenance: provenance::provenance(resolved, built, store, circumstances)?,

@@ -8,6 +8,9 @@
 //! time. Each sum runs over channels, then columns, then rows of the kernel, in one chain of fused
 //! products: it depends neither on the other pictures nor on the cuts.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::__m512;
+
 use rayon::prelude::*;
 
 use super::scratch::Scratch;
@@ -288,10 +291,13 @@ impl Tile<'_> {
         match level() {
             // SAFETY: the processor has these instructions.
             Level::Avx512 => unsafe {
-                return match panel.len() {
-                    1 => avx512::<1>(self, panel, seen, s, out),
-                    2 => avx512::<2>(self, panel, seen, s, out),
-                    _ => avx512::<VECTORS>(self, panel, seen, s, out),
+                return match (panel.len(), seen.begins.is_empty()) {
+                    (1, true) => avx512::<1, true>(self, panel, seen, s, out),
+                    (2, true) => avx512::<2, true>(self, panel, seen, s, out),
+                    (_, true) => avx512::<VECTORS, true>(self, panel, seen, s, out),
+                    (1, false) => avx512::<1, false>(self, panel, seen, s, out),
+                    (2, false) => avx512::<2, false>(self, panel, seen, s, out),
+                    (_, false) => avx512::<VECTORS, false>(self, panel, seen, s, out),
                 };
             },
             // SAFETY: the processor has these instructions.
@@ -351,12 +357,14 @@ fn avx2(tile: &Tile<'_>, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [
     tile_loop(tile, panel, seen, (s, out), f32::mul_add);
 }
 
+/// `BESIDE`: rows follow each other; asked once, for in the loop the question costs registers.
+///
 /// # Safety
 /// The processor has AVX-512F, and the assertions of [`Tile::run`] hold.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 #[expect(clippy::needless_range_loop, reason = "as loops over items they cost a tenth more")]
-unsafe fn avx512<const V: usize>(
+unsafe fn avx512<const V: usize, const BESIDE: bool>(
     tile: &Tile<'_>,
     panel: &[Place],
     seen: Seen<'_>,
@@ -365,13 +373,16 @@ unsafe fn avx512<const V: usize>(
 ) {
     use std::arch::x86_64::{
         _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm512_set1_ps, _mm512_setzero_ps,
     };
-    let depth = tile.weights.len() / ROWS;
     let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
     let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
     if !tile.begins {
-        for row in 0..tile.rows {
+        // Over all rows: with `tile.rows` as its end the sums would lie in memory, not registers.
+        for row in 0..ROWS {
+            if row >= tile.rows {
+                break;
+            }
             for v in 0..V {
                 let old = &out[tile.target(row, panel[v], s)];
                 // SAFETY: the mask lets through the numbers of the slice.
@@ -379,35 +390,54 @@ unsafe fn avx512<const V: usize>(
             }
         }
     }
-    for k in 0..depth {
+    // Neither checked places nor `add`: builds with debug assertions ask much in this loop.
+    let numbers = seen.numbers.as_ptr();
+    for (k, weights) in tile.weights.as_chunks::<ROWS>().0.iter().enumerate() {
         // Loops, not closures: those would not be compiled for these instructions.
         let mut right = [_mm512_setzero_ps(); V];
-        let row = seen.row(k, V * LANES);
+        let row = if BESIDE { k * V * LANES } else { seen.begins[k] };
+        let numbers = numbers.wrapping_add(row);
         for v in 0..V {
             // SAFETY: all rows lie in the numbers.
-            right[v] = unsafe { _mm512_loadu_ps(seen.numbers.as_ptr().add(row + v * LANES)) };
+            right[v] = unsafe { _mm512_loadu_ps(numbers.wrapping_add(v * LANES)) };
         }
         for row in 0..ROWS {
-            // SAFETY: there are `depth` times `ROWS` weights.
-            let weight = _mm512_set1_ps(unsafe { *tile.weights.get_unchecked(k * ROWS + row) });
+            let weight = _mm512_set1_ps(weights[row]);
             for v in 0..V {
                 sums[row][v] = _mm512_fmadd_ps(weight, right[v], sums[row][v]);
             }
         }
     }
-    for row in 0..tile.rows {
+    for row in 0..ROWS {
+        if row >= tile.rows {
+            break;
+        }
         for v in 0..V {
-            let place = panel[v];
-            let to = &mut out[tile.target(row, place, s)];
-            if let Finish::Sum = tile.finish {
-                // SAFETY: the mask lets through the numbers of the slice.
-                unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(place), sums[row][v]) };
-                continue;
-            }
-            let mut lanes = [0.0; LANES];
-            // SAFETY: the target holds a vector.
-            unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), sums[row][v]) };
-            to.iter_mut().zip(lanes).for_each(|(to, sum)| *to = tile.finish.of(row, sum));
+            let to = &mut out[tile.target(row, panel[v], s)];
+            let y = finished(sums[row][v], tile.finish, row);
+            // SAFETY: the mask lets through the numbers of the slice.
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(panel[v]), y) };
+        }
+    }
+}
+
+/// Returns what [`Finish::of`] does.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn finished(x: __m512, finish: Finish<'_>, row: usize) -> __m512 {
+    use std::arch::x86_64::{
+        _mm512_add_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_sub_ps,
+    };
+    match finish {
+        Finish::Sum => x,
+        Finish::Bias(bias) => _mm512_add_ps(x, _mm512_set1_ps(bias[row])),
+        Finish::NormRelu(channels) => {
+            let [mean, factor, shift] = channels[row].map(|it| _mm512_set1_ps(it));
+            let scaled = _mm512_mul_ps(_mm512_sub_ps(x, mean), factor);
+            // The second operand is returned where one is not a number.
+            _mm512_max_ps(_mm512_setzero_ps(), _mm512_add_ps(scaled, shift))
         }
     }
 }
