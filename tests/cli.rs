@@ -545,8 +545,8 @@ fn a_later_experiment_takes_the_point_that_a_sweep_found_best() {
     let desk = Desk::new();
     let sweep = ["run", "tiny.toml", "--sweep", "generator.pixel.guidance=1.0,4.0"];
     desk.good(&sweep);
-    let points = fs::read(desk.path("reports/tiny/paper/points.json")).unwrap();
-    let points: Value = serde_json::from_slice(&points).unwrap();
+    let points_file = fs::read(desk.path("reports/tiny/paper/points.json")).unwrap();
+    let points: Value = serde_json::from_slice(&points_file).unwrap();
     let all = points["points"].as_array().unwrap();
     let fids: Vec<f64> = all.iter().map(|it| it["values"]["fid"].as_f64().unwrap()).collect();
     let key = "generator.pixel.guidance";
@@ -570,6 +570,7 @@ fn a_later_experiment_takes_the_point_that_a_sweep_found_best() {
     desk.good(&["run", "later.toml", "-o", "generator.pixel.guidance=2.5"]);
     let manifest: Value = serde_json::from_str(&report("manifest.json")).unwrap();
     assert!(said(&manifest).contains("guidance = 2.5"));
+    assert!(report("report.md").contains("best by fid: all its settings are replaced here."));
 
     // All that can be wrong with it.
     let wrong = [
@@ -577,7 +578,10 @@ fn a_later_experiment_takes_the_point_that_a_sweep_found_best() {
         ("point.best=['fdi']", "did you mean `fid`?"),
         ("point.best=[]", "at least 1"),
         ("generator={ announced = {} }", "`[generator.pixel]`"),
+        ("point.report='edited'", "expected a number"),
     ];
+    let points = String::from_utf8(points_file).unwrap();
+    desk.write("edited/points.json", points.replace(&format!(": {best}"), ": \"much\"").as_bytes());
     for (option, part) in wrong {
         let told = desk.run(&["plan", "later.toml", "-o", option]);
         assert_eq!(told.code, 2, "{option}: {}", told.out);

@@ -1,41 +1,33 @@
-//! Settings that another experiment found: the best of its swept combinations, laid over a file.
+//! Settings that another experiment found: the best of its swept combinations.
 
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::node::{Kind, Node};
-use super::overlay::{at_path, choice_not_made, lay};
+use super::overlay::choice_not_made;
 use crate::report::{Combination, Points};
 use crate::terms::{Files, Problem, nearest};
 
-/// Swept keys and values that were laid over a file.
-pub(super) type Settings = Vec<(String, Value)>;
-
-/// Lays the settings of the point that a file names over it, and returns them; none if it names
-/// none. A section that does not fit the schema is left to those who tell that.
+/// Returns the swept keys and values of the point that a file names, to be laid over it; none if it
+/// names none. A section that does not fit the schema is left to those who tell that.
 ///
 /// # Errors
-/// If there is no such report, no such value in it, or a setting does not fit the file.
-pub(super) fn lay_point(file: &mut Node, files: &dyn Files) -> Result<Settings, Problem> {
+/// If there is no such report, no such value in it, or the file made other choices.
+pub(super) fn settings(file: &Node, files: &dyn Files) -> Result<Vec<(String, Node)>, Problem> {
     let (report, true) = file.deepest(&["point", "report"]) else { return Ok(Vec::new()) };
-    let (Kind::Scalar(Value::String(folder)), report) = (&report.kind, report.clone()) else {
-        return Ok(Vec::new());
-    };
-    let points = read(folder, &report, files)?;
-    let Some(chosen) = choose(&points, file, &report)? else { return Ok(Vec::new()) };
-    let chosen: Settings = chosen.settings.clone().into_iter().collect();
-    for (key, value) in &chosen {
-        if let Some(lacks) = choice_not_made(file, key) {
+    let Kind::Scalar(Value::String(folder)) = &report.kind else { return Ok(Vec::new()) };
+    let points = read(folder, report, files)?;
+    let Some(chosen) = choose(&points, file, report)? else { return Ok(Vec::new()) };
+    let setting = |(key, value): (&String, &Value)| match choice_not_made(file, key) {
+        None => Ok((key.clone(), Node::from_value(value, &report.place))),
+        Some(lacks) => {
             let found = format!("a point that sets `{key}`");
-            let expected = format!("a file that has `[{lacks}]`");
-            let problem = report.place.problem(found, expected);
-            return Err(problem.hint("the two experiments use different parts"));
+            let problem = report.place.problem(found, format!("a file that has `[{lacks}]`"));
+            Err(problem.hint("the two experiments use different parts"))
         }
-        let over = at_path(key, Node::from_value(value, &report.place))?;
-        lay(file, over);
-    }
-    Ok(chosen)
+    };
+    chosen.settings.iter().map(setting).collect()
 }
 
 fn read(folder: &str, report: &Node, files: &dyn Files) -> Result<Points, Problem> {

@@ -8,7 +8,7 @@ use super::check::{Misfits, check};
 use super::file::Experiment;
 use super::node::{Kind, Node, parse, parse_value};
 use super::overlay::{at_path, lay};
-use super::point::lay_point;
+use super::point;
 use super::sense;
 use crate::lab::classifiers::Mix;
 use crate::terms::{Files, Problem, Problems, nearest};
@@ -46,7 +46,8 @@ pub struct Resolved {
     pub name: String,
     /// The profile that was laid over it, or [`PAPER`].
     pub profile: String,
-    /// Settings of another experiment's point that were laid over the file.
+    /// Settings of another experiment's point that hold here; some may be swept or replaced by the
+    /// command line.
     pub point: Vec<(String, Value)>,
     /// One per combination of swept values; one if nothing is swept.
     pub cells: Vec<Cell>,
@@ -72,12 +73,15 @@ pub fn resolve(
     };
     options.extend(lay_profile(&mut file, &profile).err());
     lay_overrides(&mut file, &request.overrides, &mut options);
-    let point = lay_point(&mut file, files).unwrap_or_else(|problem| {
+    let settings = point::settings(&file, files).unwrap_or_else(|problem| {
         options.push(problem);
         Vec::new()
     });
+    for (key, value) in &settings {
+        options.extend(lay_at(&mut file, key, value));
+    }
     // What was said on the command line may name the point, and counts more than its settings.
-    if !point.is_empty() {
+    if !settings.is_empty() {
         lay_overrides(&mut file, &request.overrides, &mut Vec::new());
     }
     let mut axes = axes_of_file(&file, &mut problems);
@@ -87,13 +91,12 @@ pub fn resolve(
         problems.extend(options);
         return Err(in_order(problems, path));
     }
+    let point = still_held(settings, &file, &axes);
     let mut cells = Vec::new();
     for values in combinations(&axes) {
         let mut node = file.clone();
         for (key, value) in &values {
-            let over = at_path(key, value.clone());
-            problems
-                .extend(over.map(|over| lay_checked(&mut node, over)).unwrap_or_else(|p| vec![p]));
+            problems.extend(lay_at(&mut node, key, value));
         }
         broken.iter().for_each(|key| node.forget(key));
         let axes = values.iter().map(|(key, value)| (key.clone(), value.value())).collect();
@@ -130,9 +133,36 @@ fn in_order(problems: Vec<Problem>, path: &str) -> Problems {
 
 fn lay_overrides(file: &mut Node, overrides: &[String], problems: &mut Vec<Problem>) {
     for option in overrides {
-        let over = key_value("-o", option)
-            .and_then(|(key, value)| at_path(key, parse_value(&format!("-o {option}"), value)));
-        problems.extend(over.map(|over| lay_checked(file, over)).unwrap_or_else(|p| vec![p]));
+        match key_value("-o", option) {
+            Ok((key, value)) => {
+                let value = parse_value(&format!("-o {option}"), value);
+                problems.extend(lay_at(file, key, &value));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+}
+
+/// Returns the settings of a point that nothing has replaced.
+fn still_held(
+    settings: Vec<(String, Node)>,
+    file: &Node,
+    axes: &IndexMap<String, Vec<Node>>,
+) -> Vec<(String, Value)> {
+    let held = |(key, value): (String, Node)| {
+        let keys: Vec<&str> = key.split('.').collect();
+        let value = value.value();
+        let stands = file.deepest(&keys).0.value() == value && !axes.contains_key(&key);
+        stands.then_some((key, value))
+    };
+    settings.into_iter().filter_map(held).collect()
+}
+
+/// Lays a value at a path over a file if it fits the schema; returns why it does not.
+fn lay_at(file: &mut Node, path: &str, value: &Node) -> Vec<Problem> {
+    match at_path(path, value.clone()) {
+        Ok(over) => lay_checked(file, over),
+        Err(problem) => vec![problem],
     }
 }
 

@@ -47,5 +47,9 @@ pub(super) fn points(results: &[Results]) -> Points {
 pub(super) fn laid(experiment: &Experiment, settings: &[(String, Json)]) -> Option<String> {
     let point = experiment.point.as_ref()?;
     let (report, best) = (&point.report, point.best.join(" and "));
-    Some(format!("From {report}, best by {best}: {}.", combination(settings)))
+    let held = match settings {
+        [] => "all its settings are replaced here".to_owned(),
+        some => combination(some),
+    };
+    Some(format!("From {report}, best by {best}: {held}."))
 }
