@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab::data", &["terms"]),
     ("lab::diffusion", &["terms"]),
     ("lab::conditions", &["terms", "nets", "lab::data"]),
-    ("lab::training", &["terms", "nets::weights"]),
+    ("lab::training", &["terms", "nets::weights", "nets::workers"]),
     (
         "lab::generators",
         &[

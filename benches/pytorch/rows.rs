@@ -13,6 +13,7 @@ use ersatz::nets::unet::{
 use ersatz::nets::vgg::VggSpec;
 use ersatz::nets::vit::{VitFamily, VitSpec};
 use ersatz::nets::weights::parameter_count;
+use ersatz::nets::workers::among_workers;
 use ersatz::terms::Seed;
 
 use super::turns::Turns;
@@ -163,16 +164,16 @@ impl Bench {
         panic!("a training without end ended: {:?}", ended.err());
     }
 
-    fn infer<M: Module, const D: usize>(
+    fn infer<M: Module + Sync, const D: usize>(
         self,
         net: M,
-        forward: impl Fn(&M, Tensor<4>) -> Tensor<D>,
+        forward: impl Fn(&M, Tensor<4>) -> Tensor<D> + Sync,
     ) {
         self.turns.built(parameter_count(&net));
         let x = TensorData::new(pictures(self.shape), self.shape);
         let x = Tensor::<4>::from_data(x, &Device::flex());
         loop {
-            std::hint::black_box(forward(&net, x.clone()));
+            std::hint::black_box(among_workers(&x.device(), || forward(&net, x.clone())));
             self.turns.step();
         }
     }

@@ -99,7 +99,7 @@ impl Stage for FeaturesStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

@@ -19,6 +19,7 @@ pub mod unet;
 pub mod vgg;
 pub mod vit;
 pub mod weights;
+pub mod workers;
 
 #[cfg(test)]
 pub(crate) mod golden;

@@ -88,7 +88,7 @@ impl Stage for ChoiceStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

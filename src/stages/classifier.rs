@@ -109,7 +109,7 @@ impl Stage for ClassifierStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn spec(&self) -> Value {

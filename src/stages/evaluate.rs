@@ -68,7 +68,7 @@ impl Stage for EvaluateStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn spec(&self) -> Value {

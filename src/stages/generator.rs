@@ -93,7 +93,7 @@ impl Stage for GeneratorStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

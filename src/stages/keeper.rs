@@ -33,6 +33,23 @@ struct BenchKeeper<'a> {
     context: &'a Context,
     watch: Stopwatch,
     saved_at: Cell<f64>,
+    /// Pictures of a step.
+    batch: usize,
+    /// The first step that was seen, and when.
+    begun: Cell<Option<(usize, f64)>>,
+}
+
+impl BenchKeeper<'_> {
+    /// Returns the pictures per second since the first step, from the second on.
+    fn speed(&self, step: usize) -> Option<f64> {
+        let now = self.watch.seconds();
+        let Some((first, since)) = self.begun.get() else {
+            self.begun.set(Some((step, now)));
+            return None;
+        };
+        let pictures = step.saturating_sub(first) * self.batch;
+        (now > since).then(|| pictures as f64 / (now - since))
+    }
 }
 
 impl Keeper for BenchKeeper<'_> {
@@ -46,7 +63,8 @@ impl Keeper for BenchKeeper<'_> {
     }
 
     fn progress(&self, step: usize, steps: usize, loss: f64) {
-        self.context.progress(step, steps, format!("loss {loss:.4}"));
+        let speed = self.speed(step).map_or(String::new(), |it| format!(", {it:.0} pictures/s"));
+        self.context.progress(step, steps, format!("loss {loss:.4}{speed}"));
     }
 
     fn stopping(&self) -> bool {
@@ -86,8 +104,15 @@ pub(super) fn train_keeping<T: Task>(
     at: (&Bench, &Context),
 ) -> Result<Trained<T::Model>, Failure> {
     let (bench, context) = at;
-    let (watch, saved_at) = (Stopwatch::start(), Cell::new(0.0));
-    let keeper = BenchKeeper { bench, kept, context, watch, saved_at };
+    let keeper = BenchKeeper {
+        bench,
+        kept,
+        context,
+        watch: Stopwatch::start(),
+        saved_at: Cell::new(0.0),
+        batch: recipe.batch,
+        begun: Cell::new(None),
+    };
     let trained = fit(task, model, recipe, &keeper, device).map_err(failure)?;
     bench.put(WEIGHTS, &write_safetensors(&state_of(&trained.model)))?;
     bench.put(LOG, &super::json(&trained.log))?;

@@ -59,7 +59,7 @@ impl Stage for MeasureStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn spec(&self) -> Value {

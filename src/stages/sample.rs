@@ -92,7 +92,7 @@ impl Stage for SampleStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn spec(&self) -> Value {

@@ -59,7 +59,7 @@ impl Stage for UpscaleStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn spec(&self) -> Value {

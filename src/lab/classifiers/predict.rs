@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::lab::images::{Channels, Normalisation, View, planes};
 use crate::nets::blocks::Mode;
 use crate::nets::classifier::Classifier;
+use crate::nets::workers::among_workers;
 use crate::terms::Picture;
 
 /// Pictures per forward pass. Evaluation has no batch statistics, so it decides nothing.
@@ -49,17 +50,19 @@ pub struct Predicted {
 pub fn predict(model: &Classifier, pictures: &[&Picture], sight: Sight) -> Predicted {
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
-    let mut predicted = Predicted::default();
-    for part in pictures.chunks(BATCH) {
-        let (values, shape) = sight.of(part);
-        let x = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
-        let features = model.features(x, Mode::Evaluate);
-        let logits = model.head(features.clone());
-        (predicted.width, predicted.classes) = (features.dims()[1], logits.dims()[1]);
-        predicted.features.extend(numbers(features));
-        predicted.logits.extend(numbers(logits));
-    }
-    predicted
+    among_workers(&device.clone(), move || {
+        let mut predicted = Predicted::default();
+        for part in pictures.chunks(BATCH) {
+            let (values, shape) = sight.of(part);
+            let x = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
+            let features = model.features(x, Mode::Evaluate);
+            let logits = model.head(features.clone());
+            (predicted.width, predicted.classes) = (features.dims()[1], logits.dims()[1]);
+            predicted.features.extend(numbers(features));
+            predicted.logits.extend(numbers(logits));
+        }
+        predicted
+    })
 }
 
 fn numbers(x: Tensor<2>) -> Vec<f32> {

@@ -14,6 +14,7 @@ use polars::prelude::{
 use polars_arrow::io::ipc::write::{default_ipc_fields, schema_to_bytes};
 use serde_json::{Map, Value, json};
 
+use super::guarded::guarded;
 use crate::terms::ClassNames;
 
 /// The key of the schema metadata that holds the features.
@@ -35,12 +36,15 @@ pub(super) struct Footer {
 impl Footer {
     /// Reads the footer of a file.
     pub(super) fn read(file: &[u8]) -> PolarsResult<Self> {
-        let mut reader = ParquetReader::new(Cursor::new(file));
-        let schema = Schema::from_arrow_schema(reader.schema()?.as_ref());
-        let metadata = reader.get_metadata()?.key_value_metadata().iter().flatten();
-        let text =
-            metadata.filter(|pair| pair.key == METADATA_KEY).find_map(|p| p.value.as_deref());
-        let mut root = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let (schema, text) = guarded(|| {
+            let mut reader = ParquetReader::new(Cursor::new(file));
+            let schema = Schema::from_arrow_schema(reader.schema()?.as_ref());
+            let metadata = reader.get_metadata()?.key_value_metadata().iter().flatten();
+            let mut features = metadata.filter(|pair| pair.key == METADATA_KEY);
+            Ok((schema, features.find_map(|pair| pair.value.clone())))
+        })?;
+        let root = text.and_then(|text| serde_json::from_str(&text).ok());
+        let mut root = root.unwrap_or(Value::Null);
         let features = match root.pointer_mut("/info/features").map(Value::take) {
             Some(Value::Object(features)) => features,
             _ => Map::new(),
@@ -59,7 +63,7 @@ impl Footer {
 /// Reads some columns of a file.
 pub(super) fn columns(file: &[u8], names: &[&str]) -> PolarsResult<DataFrame> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    ParquetReader::new(Cursor::new(file)).with_columns(Some(names)).finish()
+    guarded(|| ParquetReader::new(Cursor::new(file)).with_columns(Some(names)).finish())
 }
 
 /// Returns the metadata of a file with a picture column, a label column, and plain ones with their

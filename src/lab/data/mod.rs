@@ -13,6 +13,7 @@
 //! of a file with bad content.
 
 mod dataset;
+mod guarded;
 mod hugging_face;
 mod listing;
 mod long_tail;

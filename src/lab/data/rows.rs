@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use polars::prelude::{DataType, ParquetReader, PolarsError, SerReader as _};
 
+use super::guarded::guarded;
 use super::hugging_face::{BYTES, Footer, LABELS, columns};
 use crate::terms::ClassNames;
 
@@ -24,7 +25,7 @@ impl PictureRows {
     /// others have none, in a lower-case fragment.
     pub fn open(file: &[u8]) -> Result<Self, String> {
         let footer = Footer::read(file).map_err(wrong)?;
-        let rows = ParquetReader::new(Cursor::new(file)).num_rows().map_err(wrong)?;
+        let rows = guarded(|| ParquetReader::new(Cursor::new(file)).num_rows()).map_err(wrong)?;
         let pictures = |dtype: &DataType| {
             let DataType::Struct(fields) = dtype else { return false };
             fields.iter().any(|field| field.name == BYTES && field.dtype == DataType::Binary)
@@ -58,11 +59,13 @@ impl PictureRows {
     /// # Errors
     /// If the file is damaged, in a lower-case fragment.
     pub fn read(&self, file: &[u8], rows: Range<usize>) -> Result<Vec<Option<Vec<u8>>>, String> {
-        let table = ParquetReader::new(Cursor::new(file))
-            .with_columns(Some(vec![self.column.clone()]))
-            .with_slice(Some((rows.start, rows.len())))
-            .finish()
-            .map_err(wrong)?;
+        let table = guarded(|| {
+            ParquetReader::new(Cursor::new(file))
+                .with_columns(Some(vec![self.column.clone()]))
+                .with_slice(Some((rows.start, rows.len())))
+                .finish()
+        })
+        .map_err(wrong)?;
         let bytes = table.column(&self.column).and_then(|c| c.struct_()?.field_by_name(BYTES));
         let bytes = bytes.map_err(wrong)?;
         let bytes = bytes.binary().map_err(wrong)?;

@@ -10,6 +10,7 @@ use super::optimizer::{Memory, Moment, Moving};
 use super::prefetch::Prefetch;
 use super::{Keep, Keeper, Recipe, Task};
 use crate::nets::weights::{Array, State, load_state, state_of};
+use crate::nets::workers::among_workers;
 
 /// Threads that prepare batches. Never decides a result.
 const PREPARING: usize = 1;
@@ -61,7 +62,7 @@ pub fn fit<T: Task>(
         let batches =
             Prefetch::start(scope, PREPARING, run.header.step..recipe.steps, |s| task.batch(s));
         for (step, batch) in batches {
-            let loss = run.step(task, batch, device);
+            let loss = among_workers(device, || run.step(task, batch, device));
             if !loss.is_finite() {
                 return Err(Outcome::Diverged { step, loss });
             }

@@ -7,9 +7,9 @@
 use burn::tensor::Tensor;
 
 use super::batch_norm::{Affine, Finish, batch_norm, known_channels};
-use super::convolution::{Geometry, conv2d, packed, shape};
+use super::convolution::{Geometry, conv2d, correlated, shape};
 use super::flex::{Operands, flex_tensor, take};
-use super::panels::{self, correlate};
+use super::panels;
 
 /// A norm by known statistics.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ fn run(
     let channels = known_channels(channels, norm.affine.epsilon);
     let [x, weight] = &maps.hosts;
     let s = shape(x, weight, geometry);
-    let weights = packed(weight.numbers(), &s, 1);
-    let out = correlate(x.numbers(), &weights, &s, panels::Finish::NormRelu(&channels));
+    let finish = panels::Finish::NormRelu(&channels);
+    let out = correlated(x.numbers(), weight.numbers(), (&s, 1), finish);
     Some(maps.constant(flex_tensor(out, [s.n, s.outputs, s.out_h, s.out_w])))
 }
 

@@ -1,9 +1,10 @@
 //! Two-dimensional convolution.
 //!
 //! Forward, sums run over the shifted planes of a picture ([`shifts`](super::shifts)) while they
-//! stay in registers ([`panels`](super::panels)). The input gradient is, for stride 1, the same
-//! with mirrored weights, and else the gradient of every place of the kernel, added up in the
-//! picture.
+//! stay in registers ([`panels`](super::panels)); kernels of 3x3 over many channels go another way
+//! that needs fewer products ([`winograd`](super::winograd)). The input gradient is, for stride 1,
+//! the same with mirrored weights, and else the gradient of every place of the kernel, added up in
+//! the picture.
 //! The weight gradient has tiles of its own ([`weight_gradient`](super::weight_gradient)), and so
 //! have kernels of single channels ([`depthwise`](super::depthwise)). burn-flex 0.22.1 computes the
 //! weight gradient as a convolution with the output gradient as its kernel, and groups one by one.
@@ -19,11 +20,13 @@ use rayon::prelude::*;
 use super::channels::{channel_totals, narrow};
 use super::depthwise;
 use super::flex::{Host, Operands, flex_tensor, take};
-use super::panels::{Buffers, Finish, Packed, correlate, pictures};
+use super::packed::{Packed, Stored};
+use super::panels::{Buffers, Finish, correlate, pictures};
 use super::scratch::Scratch;
 use super::shifts::{Shape, scatter};
 use super::vector::{self, vectorised};
 use super::weight_gradient::weight_gradient;
+use super::winograd;
 
 /// Step, border and groups of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -103,9 +106,12 @@ impl<const N: usize> Backward<Flex, N> for Convolution {
         }
         if let Some(Some(node)) = ops.parents.get(1) {
             let [x, dy] = [x, &dy].map(Host::numbers);
-            let dw = match s.is_single() {
-                true => depthwise::weight_gradient(x, dy, &s, groups),
-                false => weight_gradient(x, dy, &s, groups),
+            let dw = if s.is_single() {
+                depthwise::weight_gradient(x, dy, &s, groups)
+            } else if groups == 1 && winograd::serves(&s) {
+                winograd::weight_gradient(x, dy, &s)
+            } else {
+                weight_gradient(x, dy, &s, groups)
             };
             grads.register::<Flex>(node.id, flex_tensor(dw, weight.dims::<4>()));
         }
@@ -121,18 +127,6 @@ fn grouped(s: &Shape, groups: usize) -> Shape {
     Shape { n: s.n * groups, ..*s }
 }
 
-/// Returns the weights of every group; those of an output lie side by side.
-pub(super) fn packed(weight: &[f32], s: &Shape, groups: usize) -> Vec<Packed> {
-    let taps = s.kernel[0] * s.kernel[1];
-    let size = s.outputs * s.inputs * taps;
-    let pack = |group: usize| {
-        let place = |output: usize, input: usize| (output * s.inputs + input) * taps;
-        let weight = &weight[group * size..(group + 1) * size];
-        Packed::new(weight, [s.outputs, s.inputs, taps], place, false)
-    };
-    (0..groups).map(pack).collect()
-}
-
 fn forward(
     x: &[f32],
     weight: &[f32],
@@ -142,8 +136,28 @@ fn forward(
     if s.is_single() && groups > 1 {
         return depthwise::forward(x, weight, bias, s);
     }
-    let finish = bias.map_or(Finish::Sum, Finish::Bias);
-    correlate(x, &packed(weight, s, groups), &grouped(s, groups), finish)
+    correlated(x, weight, (s, groups), bias.map_or(Finish::Sum, Finish::Bias))
+}
+
+/// Returns the convolution of whole groups of channels.
+pub(super) fn correlated(
+    x: &[f32],
+    weight: &[f32],
+    (s, groups): (&Shape, usize),
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let taps = s.kernel[0] * s.kernel[1];
+    let steps = [s.inputs * taps, taps];
+    if groups == 1 && winograd::serves(s) {
+        let stored = Stored { numbers: weight, steps, mirrored: false };
+        let weights = winograd::Weights::new(stored, [s.outputs, s.inputs]);
+        return winograd::correlate(x, &weights, s, finish);
+    }
+    let pack = |numbers| {
+        Packed::new(Stored { numbers, steps, mirrored: false }, [s.outputs, s.inputs, taps])
+    };
+    let weights: Vec<Packed> = weight.chunks(s.outputs * s.inputs * taps).map(pack).collect();
+    correlate(x, &weights, &grouped(s, groups), finish)
 }
 
 fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
@@ -156,11 +170,7 @@ fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f
     let (1, Some(above), Some(left)) = (s.stride, mirrored_padding(0), mirrored_padding(1)) else {
         return strided_input_gradient(weight, dy, s, groups);
     };
-    let pack = |group: usize| {
-        let place = |input: usize, output: usize| (output * s.inputs + input) * taps;
-        let weight = &weight[group * size..(group + 1) * size];
-        Packed::new(weight, [s.inputs, s.outputs, taps], place, true)
-    };
+    let steps = [taps, s.inputs * taps];
     let mirrored = Shape {
         n: s.n * groups,
         inputs: s.outputs,
@@ -172,7 +182,16 @@ fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f
         out_w: s.w,
         ..*s
     };
-    correlate(dy, &(0..groups).map(pack).collect::<Vec<_>>(), &mirrored, Finish::Sum)
+    if groups == 1 && winograd::serves(&mirrored) {
+        let stored = Stored { numbers: weight, steps, mirrored: true };
+        let weights = winograd::Weights::new(stored, [s.inputs, s.outputs]);
+        return winograd::correlate(dy, &weights, &mirrored, Finish::Sum);
+    }
+    let pack = |numbers| {
+        Packed::new(Stored { numbers, steps, mirrored: true }, [s.inputs, s.outputs, taps])
+    };
+    let weights: Vec<Packed> = weight.chunks(size).map(pack).collect();
+    correlate(dy, &weights, &mirrored, Finish::Sum)
 }
 
 /// The gradient of what every place of the kernel sees, added up in the picture.
@@ -191,12 +210,11 @@ fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) 
         padding: [0, 0],
         ..*s
     };
-    let pack = |group: usize| {
-        let place = |seen: usize, output: usize| output * s.inputs * taps + seen;
-        let weight = &weight[group * size..(group + 1) * size];
-        Packed::new(weight, [s.inputs * taps, s.outputs, 1], place, false)
+    let steps = [1, s.inputs * taps];
+    let pack = |numbers| {
+        Packed::new(Stored { numbers, steps, mirrored: false }, [s.inputs * taps, s.outputs, 1])
     };
-    let weights: Vec<Packed> = (0..groups).map(pack).collect();
+    let weights: Vec<Packed> = weight.chunks(size).map(pack).collect();
     let mut dx = vec![0.0_f32; s.n * groups * s.input()];
     let jobs = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
     jobs.enumerate().for_each_init(
@@ -248,7 +266,7 @@ mod tests {
 
     /// `[n, inputs, h, w, outputs]`, then height and width of the kernel, stride, and padding in
     /// both directions.
-    const CASES: [[usize; 10]; 25] = [
+    const CASES: [[usize; 10]; 28] = [
         [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
         [2, 3, 5, 7, 4, 3, 3, 1, 1, 1],
         [3, 4, 8, 8, 5, 3, 3, 2, 1, 1],
@@ -274,6 +292,9 @@ mod tests {
         [1, 16, 20, 20, 130, 3, 3, 2, 1, 1],
         [1, 3, 40, 37, 8, 7, 7, 2, 3, 3],
         [2, 8, 12, 12, 5, 4, 4, 4, 0, 0],
+        [1, 64, 18, 20, 32, 3, 3, 1, 1, 1],
+        [2, 33, 11, 12, 34, 3, 3, 1, 1, 1],
+        [20, 128, 5, 6, 130, 3, 3, 1, 1, 1],
     ];
 
     /// The same, and groups.
@@ -313,9 +334,10 @@ mod tests {
                 parts
             };
             // Sums of up to 1,400 products of standard normals in another order: their rounding is
-            // some 1e-7 of sqrt(1400) ~ 37.
+            // some 1e-7 of sqrt(1400) ~ 37, at the worst of some 100,000 numbers ten times that,
+            // and minimal filtering doubles it.
             for (ours, theirs) in run(conv2d).iter().zip(run(plain)) {
-                close_f32(ours, &theirs, Tol::absolute(5e-5).or_relative(1e-5));
+                close_f32(ours, &theirs, Tol::absolute(1e-4).or_relative(1e-5));
             }
         }
     }
@@ -323,17 +345,19 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_threads() {
         let device = Device::flex().autodiff();
-        let run = |groups: usize, stride: usize| {
+        let run = |c: usize, groups: usize, stride: usize| {
             let geometry = Geometry { stride, padding: [1, 1], groups };
-            let x = draw([40, 6, 8, 8], Seed::root(2).child("x"), &device);
-            let weight = draw([6, 6 / groups, 3, 3], Seed::root(2).child("w"), &device);
+            let x = draw([40, c, 8, 8], Seed::root(2).child("x"), &device);
+            let weight = draw([c, c / groups, 3, 3], Seed::root(2).child("w"), &device);
             let out = conv2d(x.clone(), weight.clone(), None, geometry);
             let grads = out.clone().powi_scalar(2).sum().backward();
             let parts = [out.detach(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap()];
             parts.map(numbers).concat()
         };
-        for (groups, stride) in [(1, 1), (1, 2), (2, 1), (6, 1), (6, 2)] {
-            on_threads(|| run(groups, stride));
+        for (c, groups, stride) in
+            [(6, 1, 1), (6, 1, 2), (6, 2, 1), (6, 6, 1), (6, 6, 2), (64, 1, 1)]
+        {
+            on_threads(|| run(c, groups, stride));
         }
     }
 

@@ -162,7 +162,8 @@ fn interleave(weight: Weight<'_>, first: usize, panel: &mut [f32]) {
         return;
     }
     let rows = &numbers[first * inputs..(first + count) * inputs];
-    transpose(Source { numbers: rows, step: inputs, rows: count, columns: inputs }, panel, COLUMNS);
+    let rows = Source { numbers: rows, step: inputs, rows: count, columns: inputs };
+    transpose(rows, panel, |input| input * COLUMNS);
     for column in panel.chunks_exact_mut(COLUMNS) {
         column[count..].fill(0.0);
     }

@@ -20,6 +20,7 @@ mod group_norm;
 mod layer_norm;
 mod linear;
 mod memory;
+mod packed;
 mod panels;
 mod pooling;
 mod scratch;
@@ -29,6 +30,7 @@ mod transformer;
 mod transpose;
 mod vector;
 mod weight_gradient;
+mod winograd;
 
 #[cfg(test)]
 mod laws;

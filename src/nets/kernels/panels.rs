@@ -10,15 +10,15 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m512;
+use std::cell::RefCell;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::packed::{Packed, ROWS};
 use super::scratch::Scratch;
 use super::shifts::{Shape, gather};
 use super::vector::{LANES, Level, level, vectorised};
-
-/// Outputs of a tile.
-pub(super) const ROWS: usize = 8;
 
 /// Vectors of a tile, at most: 8 x 3 sums, 3 numbers and a weight are 28 of 32 registers.
 const VECTORS: usize = 3;
@@ -35,39 +35,6 @@ const FEW: usize = 32;
 /// Vectors that go through together, at least, if there are so many pictures.
 const TOGETHER: usize = 12;
 
-/// The weights of one group, tile by tile: `[tiles, depth, ROWS]`; rows that are no outputs are 0.
-pub(super) struct Packed {
-    numbers: Vec<f32>,
-    depth: usize,
-}
-
-impl Packed {
-    /// Packs the weights of `outputs` outputs over `inputs` inputs and `taps` places of the kernel;
-    /// `row(output, input)` returns where the taps of a pair begin and whether they are mirrored.
-    pub(super) fn new(
-        weight: &[f32],
-        [outputs, inputs, taps]: [usize; 3],
-        place: impl Fn(usize, usize) -> usize + Sync,
-        mirrored: bool,
-    ) -> Self {
-        let depth = inputs * taps;
-        let mut numbers = vec![0.0; outputs.div_ceil(ROWS) * depth * ROWS];
-        numbers.par_chunks_mut(depth * ROWS).enumerate().for_each(|(tile, to)| {
-            let first = tile * ROWS;
-            for input in 0..inputs {
-                for row in 0..ROWS.min(outputs - first) {
-                    let start = place(first + row, input);
-                    for (tap, number) in weight[start..start + taps].iter().enumerate() {
-                        let tap = if mirrored { taps - 1 - tap } else { tap };
-                        to[(tap * inputs + input) * ROWS + row] = *number;
-                    }
-                }
-            }
-        });
-        Self { numbers, depth }
-    }
-}
-
 /// What becomes of the sums of the outputs.
 #[derive(Clone, Copy)]
 pub(super) enum Finish<'a> {
@@ -81,11 +48,20 @@ pub(super) enum Finish<'a> {
 
 impl Finish<'_> {
     /// Returns what concerns the outputs from `first` on.
-    fn from(self, first: usize) -> Self {
+    pub(super) fn from(self, first: usize) -> Self {
         match self {
             Self::Sum => Self::Sum,
             Self::Bias(all) => Self::Bias(&all[first..]),
             Self::NormRelu(all) => Self::NormRelu(&all[first..]),
+        }
+    }
+
+    /// Returns what sums of the first output become.
+    #[inline(always)]
+    pub(super) fn lanes(self, sums: [f32; LANES]) -> [f32; LANES] {
+        match self {
+            Self::Sum => sums,
+            _ => sums.map(|sum| self.of(0, sum)),
         }
     }
 
@@ -102,6 +78,11 @@ impl Finish<'_> {
             }
         }
     }
+}
+
+thread_local! {
+    /// Kept from call to call.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
 /// Planes and panels, used again for one job after the other.
@@ -121,10 +102,10 @@ pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish
     let count = count.min(s.n.div_ceil(8)).max(1);
     let mut out = vec![0.0_f32; s.n * s.output()];
     let jobs = out.par_chunks_mut(count * s.output()).zip(x.par_chunks(count * s.input()));
-    jobs.enumerate().for_each_init(Buffers::default, |buffers, (i, (out, x))| {
+    jobs.enumerate().for_each(|(i, (out, x))| {
         let group = i % groups;
         let own = (&weights[group], finish.from(group * s.outputs));
-        pictures(x, own, s, buffers, out);
+        BUFFERS.with_borrow_mut(|buffers| pictures(x, own, s, buffers, out));
     });
     out
 }
@@ -176,7 +157,7 @@ pub(super) fn pictures(
     let count = places.len().div_ceil(VECTORS);
     let bound = |i: usize| i * places.len() / count;
     let panels: Vec<&[Place]> = (0..count).map(|i| &places[bound(i)..bound(i + 1)]).collect();
-    let run = |first: usize, rows: &std::ops::Range<usize>, seen: &mut dyn FnMut(&Tile<'_>)| {
+    let run = |first: usize, rows: &Range<usize>, seen: &mut dyn FnMut(&Tile<'_>)| {
         for (i, weights) in weights.numbers.chunks_exact(weights.depth * ROWS).enumerate() {
             let channel = i * ROWS;
             let ends = rows.end == weights.len() / ROWS;
@@ -222,13 +203,7 @@ pub(super) fn pictures(
 
 /// Copies what a panel sees in some rows: `[rows, vectors * LANES]`, zeros behind a picture's end.
 #[inline(always)]
-fn fill_loop(
-    panel: &[Place],
-    planes: &[f32],
-    s: &Shape,
-    rows: std::ops::Range<usize>,
-    numbers: &mut [f32],
-) {
+fn fill_loop(panel: &[Place], planes: &[f32], s: &Shape, rows: Range<usize>, numbers: &mut [f32]) {
     let (count, size) = (s.planes(), s.planes() * s.plane());
     let width = panel.len() * LANES;
     for (row, to) in rows.zip(numbers.chunks_exact_mut(width)) {
@@ -247,7 +222,7 @@ fn fill_loop(
 }
 
 vectorised!(fill = fill_loop,
-    (panel: &[Place], planes: &[f32], s: &Shape, rows: std::ops::Range<usize>,
+    (panel: &[Place], planes: &[f32], s: &Shape, rows: Range<usize>,
      numbers: &mut [f32]));
 
 /// The rows of a panel: one after the other, or at their places in planes.
@@ -308,7 +283,7 @@ impl Tile<'_> {
     }
 
     /// Returns where the numbers of a place are in the row of an output.
-    fn target(&self, row: usize, place: Place, s: &Shape) -> std::ops::Range<usize> {
+    fn target(&self, row: usize, place: Place, s: &Shape) -> Range<usize> {
         let start = place.picture * s.output() + (self.channel + row) * s.pixels() + place.start;
         start..start + place.count
     }
@@ -373,7 +348,7 @@ unsafe fn avx512<const V: usize, const BESIDE: bool>(
 ) {
     use std::arch::x86_64::{
         _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
     let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
     let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
@@ -415,6 +390,11 @@ unsafe fn avx512<const V: usize, const BESIDE: bool>(
         for v in 0..V {
             let to = &mut out[tile.target(row, panel[v], s)];
             let y = finished(sums[row][v], tile.finish, row);
+            if panel[v].count == LANES {
+                // SAFETY: the slice is a vector.
+                unsafe { _mm512_storeu_ps(to.as_mut_ptr(), y) };
+                continue;
+            }
             // SAFETY: the mask lets through the numbers of the slice.
             unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(panel[v]), y) };
         }

@@ -10,33 +10,42 @@ pub(super) struct Source<'a> {
     pub(super) columns: usize,
 }
 
-/// Writes the columns of the source as rows of `to`, `step` apart.
-pub(super) fn transpose(from: Source<'_>, to: &mut [f32], step: usize) {
+/// Writes the columns of the source as rows of `to`; `place(column)` returns where one begins.
+pub(super) fn transpose(from: Source<'_>, to: &mut [f32], place: impl Fn(usize) -> usize) {
     let Source { numbers, rows, columns, .. } = from;
     if rows == 0 || columns == 0 {
         return;
     }
     assert!(numbers.len() >= (rows - 1) * from.step + columns, "the source has all numbers");
-    assert!(to.len() >= (columns - 1) * step + rows, "the target has room for all numbers");
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Avx512 {
         for column in (0..columns).step_by(LANES) {
+            let count = LANES.min(columns - column);
+            let mut places = [0; LANES];
+            for (i, to) in places.iter_mut().enumerate().take(count) {
+                *to = place(column + i);
+            }
             for row in (0..rows).step_by(LANES) {
                 let square = Source {
                     numbers: &numbers[row * from.step + column..],
                     rows: LANES.min(rows - row),
-                    columns: LANES.min(columns - column),
+                    columns: count,
                     ..from
                 };
+                let to = &mut to[row..];
                 // SAFETY: the processor has these instructions.
-                unsafe { exchange(square, &mut to[column * step + row..], step) };
+                match square.rows == LANES && count == LANES {
+                    true => unsafe { exchange::<true>(square, to, &places) },
+                    false => unsafe { exchange::<false>(square, to, &places) },
+                }
             }
         }
         return;
     }
     for first in (0..rows).step_by(LANES) {
         let some = first..rows.min(first + LANES);
-        for (column, to) in to.chunks_mut(step).take(columns).enumerate() {
+        for column in 0..columns {
+            let to = &mut to[place(column)..][..rows];
             for row in some.clone() {
                 to[row] = numbers[row * from.step + column];
             }
@@ -44,23 +53,38 @@ pub(super) fn transpose(from: Source<'_>, to: &mut [f32], step: usize) {
     }
 }
 
-/// The same for up to 16 rows and 16 columns.
+/// The same for up to 16 rows and 16 columns; `WHOLE`: there are 16 of both, which is asked once,
+/// as masks cost time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn exchange(from: Source<'_>, to: &mut [f32], step: usize) {
+#[expect(clippy::needless_range_loop, reason = "with its items, the numbers would lie in memory")]
+fn exchange<const WHOLE: bool>(from: Source<'_>, to: &mut [f32], places: &[usize; LANES]) {
     use std::arch::x86_64::{
-        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
-        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+        __m512, _MM_HINT_T0, _mm_prefetch, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps,
+        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
+        _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+        _mm512_unpacklo_ps,
     };
     let Source { numbers, rows, columns, .. } = from;
+    assert!(!WHOLE || (rows, columns) == (LANES, LANES), "a whole square");
+    assert!(rows <= LANES && columns <= LANES, "at most a square");
     assert!(numbers.len() >= (rows - 1) * from.step + columns, "the square lies in the source");
-    assert!(to.len() >= (columns - 1) * step + rows, "the square lies in the target");
+    let last = places[..columns].iter().max().map_or(0, |last| *last);
+    assert!(to.len() >= last + rows, "the square lies in the target");
     let [in_row, in_column] = [columns, rows].map(|count| ((1_u32 << count) - 1) as u16);
     let (mut a, mut b) = ([_mm512_setzero_ps(); LANES], [_mm512_setzero_ps(); LANES]);
-    for (i, row) in a.iter_mut().enumerate().take(rows) {
-        // SAFETY: the mask lets through the columns, which lie in the source.
-        *row = unsafe { _mm512_maskz_loadu_ps(in_row, numbers.as_ptr().add(i * from.step)) };
+    for i in 0..LANES {
+        let row = numbers.as_ptr().wrapping_add(i * from.step);
+        // Planes lie so far from each other that the processor does not foresee what comes next.
+        _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(LANES).cast());
+        // SAFETY: all rows of a whole square lie in the source; of another the masks let through
+        // the columns of its rows.
+        a[i] = unsafe {
+            match WHOLE {
+                true => _mm512_loadu_ps(row),
+                false => _mm512_maskz_loadu_ps(if i < rows { in_row } else { 0 }, row),
+            }
+        };
     }
     // Pairs of rows, then fours; lanes of 128 bits stay where they are.
     for i in 0..LANES / 2 {
@@ -77,9 +101,14 @@ fn exchange(from: Source<'_>, to: &mut [f32], step: usize) {
     }
     // Now `a[4 g + c]` holds in lane q the rows 4 g .. 4 g + 4 of column 4 q + c.
     let mut store = |column: usize, x: __m512| {
-        if column < columns {
-            // SAFETY: the mask lets through the rows, which lie in the target.
-            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().add(column * step), in_column, x) };
+        // SAFETY: all columns of a whole square lie in the target; of another the mask lets through
+        // its rows.
+        unsafe {
+            if WHOLE {
+                _mm512_storeu_ps(to.as_mut_ptr().add(places[column]), x);
+            } else if column < columns {
+                _mm512_mask_storeu_ps(to.as_mut_ptr().add(places[column]), in_column, x);
+            }
         }
     };
     for c in 0..4 {
@@ -105,7 +134,7 @@ mod tests {
             let (step, to_step) = (columns + 3, rows + 2);
             let numbers: Vec<f32> = (0..rows * step).map(|i| i as f32).collect();
             let mut to = vec![-1.0; columns * to_step];
-            transpose(Source { numbers: &numbers, step, rows, columns }, &mut to, to_step);
+            transpose(Source { numbers: &numbers, step, rows, columns }, &mut to, |c| c * to_step);
             for (place, got) in to.into_iter().enumerate() {
                 let (column, row) = (place / to_step, place % to_step);
                 let want = if row < rows { (row * step + column) as f32 } else { -1.0 };

@@ -8,6 +8,9 @@
 //! Outputs are cut into blocks and pictures into lanes, by shape alone, and each block of each lane
 //! is one piece of work; the sums of the lanes are added in their order.
 
+use std::cell::RefCell;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::scratch::Scratch;
@@ -21,20 +24,49 @@ const PIECES: usize = 8;
 /// Outputs of a block, at least: each block brings its pictures into order anew.
 const BLOCK: usize = 64;
 
+/// Sums of a block, if it need not be smaller than that: half a MiB stays in the second cache.
+const SUMS: usize = 1 << 17;
+
 /// Outputs of a tile.
-const ROWS: usize = 8;
+pub(super) const ROWS: usize = 8;
 
 /// Vectors of a tile, at most: 8 x 3 sums, 3 numbers and a gradient are 28 of 32 registers.
-const VECTORS: usize = 3;
+pub(super) const VECTORS: usize = 3;
 
 /// Pixels whose numbers stay in the second cache.
 const NEAR: usize = 256;
 
+thread_local! {
+    /// Pictures in their order, kept from call to call.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// Returns the gradient, `[groups * outputs, inputs, kh, kw]`; `s` is the shape of one group.
 pub(super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
+    let sums = |group: usize, outputs: Range<usize>, pictures: Range<usize>| {
+        let piece = Piece { x, dy, s, groups, group, outputs };
+        SCRATCH.with_borrow_mut(|scratch| piece.sums(pictures, scratch))
+    };
+    let blocks = [BLOCK, s.kernel[0] * width(s)];
+    by_pieces(s, groups, blocks, sums, |lanes, output, target| collect(lanes, output, s, target))
+}
+
+/// Returns a gradient whose sums are taken in pieces: `sums` of some outputs of a group over some
+/// pictures, neither empty, in blocks of at least `block` outputs with so many sums each. `collect`
+/// adds the sums of all lanes of an output of a block and writes its gradient.
+pub(super) fn by_pieces(
+    s: &Shape,
+    groups: usize,
+    [block, each]: [usize; 2],
+    sums: impl Fn(usize, Range<usize>, Range<usize>) -> Vec<f32> + Sync,
+    collect: impl Fn(&[Vec<f32>], usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
     let most = if groups > 1 { 1 } else { PIECES };
-    let blocks = (s.outputs / BLOCK).clamp(1, most);
+    let limit = (s.outputs / block).clamp(1, most);
+    let blocks = (s.outputs * each).div_ceil(SUMS).min(limit);
     let lanes = (most / blocks).min(s.n);
+    // Where there are few pictures, there are more blocks.
+    let blocks = (most / lanes).min(limit);
     let block = s.outputs.div_ceil(blocks).next_multiple_of(ROWS);
     let per_lane = s.n.div_ceil(lanes);
     let pieces: Vec<Vec<f32>> = (0..groups * blocks * lanes)
@@ -44,7 +76,10 @@ pub(super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape, groups: usize) -
             let (group, first) = (of / blocks, of % blocks * block);
             let pictures = (lane * per_lane).min(s.n)..((lane + 1) * per_lane).min(s.n);
             let outputs = first.min(s.outputs)..(first + block).min(s.outputs);
-            Piece { x, dy, s, groups, group, outputs }.sums(pictures)
+            match pictures.is_empty() || outputs.is_empty() {
+                true => Vec::new(),
+                false => sums(group, outputs, pictures),
+            }
         })
         .collect();
     let mut dw = vec![0.0; groups * s.outputs * s.kernel[0] * s.kernel[1] * s.inputs];
@@ -60,7 +95,7 @@ pub(super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape, groups: usize) -
     }
     targets.into_par_iter().zip(pieces.par_chunks(lanes)).for_each(|(target, lanes)| {
         for (output, target) in target.chunks_exact_mut(size).enumerate() {
-            collect(lanes, output, s, target);
+            collect(lanes, output, target);
         }
     });
     dw
@@ -71,17 +106,28 @@ fn width(s: &Shape) -> usize {
     (s.kernel[1] * s.inputs).next_multiple_of(LANES)
 }
 
+/// Returns the sums of an output, `count` numbers, over all lanes in their order.
+pub(super) fn total(lanes: &[Vec<f32>], output: usize, count: usize) -> Vec<f32> {
+    let mut total = vec![0.0_f32; count];
+    for lane in lanes.iter().filter(|lane| !lane.is_empty()) {
+        let sums = &lane[output * count..][..count];
+        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    }
+    total
+}
+
 /// Adds the lanes of an output, and brings them into the order of weights.
 fn collect(lanes: &[Vec<f32>], output: usize, s: &Shape, target: &mut [f32]) {
     let ([kernel_h, kernel_w], inputs, width) = (s.kernel, s.inputs, width(s));
-    let mut total = vec![0.0_f32; kernel_h * width];
-    for lane in lanes.iter().filter(|lane| !lane.is_empty()) {
-        let sums = &lane[output * kernel_h * width..][..kernel_h * width];
-        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    let total = total(lanes, output, kernel_h * width);
+    if s.kernel == [1, 1] {
+        return target.copy_from_slice(&total[..inputs]);
     }
     for (input, taps) in target.chunks_exact_mut(kernel_h * kernel_w).enumerate() {
-        for (tap, to) in taps.iter_mut().enumerate() {
-            *to = total[tap / kernel_w * width + tap % kernel_w * inputs + input];
+        for (ky, taps) in taps.chunks_exact_mut(kernel_w).enumerate() {
+            for (kx, to) in taps.iter_mut().enumerate() {
+                *to = total[ky * width + kx * inputs + input];
+            }
         }
     }
 }
@@ -93,20 +139,16 @@ struct Piece<'a> {
     s: &'a Shape,
     groups: usize,
     group: usize,
-    outputs: std::ops::Range<usize>,
+    outputs: Range<usize>,
 }
 
 impl Piece<'_> {
     /// Returns the sums over some pictures, `[outputs in whole tiles, kh, width]`.
-    fn sums(&self, pictures: std::ops::Range<usize>) -> Vec<f32> {
+    fn sums(&self, pictures: Range<usize>, scratch: &mut Scratch) -> Vec<f32> {
         let Self { x, s, groups, group, outputs, .. } = self;
-        if pictures.is_empty() || outputs.is_empty() {
-            return Vec::new();
-        }
         let [rows, columns] = [0, 1].map(|axis| [s.h, s.w][axis] + 2 * s.padding[axis]);
         let size = rows * columns * s.inputs;
         let together = NEAR.div_ceil(s.pixels()).min(pictures.len());
-        let mut scratch = Scratch::default();
         let seen = scratch.numbers(together * size + width(s));
         seen.fill(0.0);
         let tiles = outputs.len().div_ceil(ROWS);
@@ -178,41 +220,42 @@ struct Part<'a> {
     size: usize,
     pictures: &'a [usize],
     /// Output lines.
-    lines: std::ops::Range<usize>,
+    lines: Range<usize>,
 }
 
 /// Brings a picture into the order `[h, w, c]`, inside of its border.
-fn order(from: &[f32], s: &Shape, columns: usize, to: &mut [f32]) {
-    let c = s.inputs;
-    for y in 0..s.h {
-        let line = Source { numbers: &from[y * s.w..], step: s.h * s.w, rows: c, columns: s.w };
-        transpose(line, &mut to[((y + s.padding[0]) * columns + s.padding[1]) * c..], c);
-    }
+pub(super) fn order(from: &[f32], s: &Shape, columns: usize, to: &mut [f32]) {
+    let pixels = s.h * s.w;
+    let planes = Source { numbers: from, step: pixels, rows: s.inputs, columns: pixels };
+    transpose(planes, to, |pixel| {
+        let (y, x) = (pixel / s.w + s.padding[0], pixel % s.w + s.padding[1]);
+        (y * columns + x) * s.inputs
+    });
 }
 
 /// The pixels over which the sums of a tile run. Pairs are of what is seen and of `dy`.
-struct Walk<'a> {
-    seen: &'a [f32],
-    dy: &'a [f32],
-    pictures: usize,
+pub(super) struct Walk<'a> {
+    pub(super) seen: &'a [f32],
+    pub(super) dy: &'a [f32],
+    pub(super) pictures: usize,
     /// Numbers from picture to picture.
-    picture: [usize; 2],
-    lines: usize,
+    pub(super) picture: [usize; 2],
+    pub(super) lines: usize,
     /// Numbers from line to line.
-    line: [usize; 2],
+    pub(super) line: [usize; 2],
     /// Pixels of a line.
-    length: usize,
+    pub(super) length: usize,
     /// What is seen moves by so many numbers from pixel to pixel.
-    pixel: usize,
+    pub(super) pixel: usize,
     /// Outputs that exist.
-    rows: usize,
+    pub(super) rows: usize,
     /// Numbers of `dy` from output to output.
-    row: usize,
+    pub(super) row: usize,
 }
 
 impl Walk<'_> {
     /// Adds the sums to rows of `sums`, `step` apart.
-    fn run(&self, vectors: usize, sums: &mut [f32], step: usize) {
+    pub(super) fn run(&self, vectors: usize, sums: &mut [f32], step: usize) {
         let last =
             |i: usize| (self.pictures - 1) * self.picture[i] + (self.lines - 1) * self.line[i];
         let seen = last(0) + (self.length - 1) * self.pixel + vectors * LANES;

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor};
+use proptest::prelude::*;
 
 use super::*;
 use crate::nets::blocks::{Mode, Site};
 use crate::nets::classifier::{Classifier, ClassifierNet, Input};
 use crate::nets::golden::{filled, weights};
 use crate::terms::Seed;
+use crate::testing::harm::harm;
 use crate::testing::{Tol, close_f32, golden_path};
 
 /// The tensors of `tests/golden/nets/weights/make.py`.
@@ -160,4 +162,28 @@ fn a_clone_in_training_does_not_reach_into_the_loaded_net() {
     assert_ne!(state_of(&built), before);
     loaded.forward(pictures, Mode::Evaluate);
     assert_eq!(state_of(&loaded), before);
+}
+
+/// 2,000 inputs for each of four files of PyTorch and safetensors.
+#[test]
+fn a_harmed_file_is_an_error_that_names_it_or_other_weights_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("harmed");
+    for name in ["f32.safetensors", "plain.pth", "nested.pth", "legacy.pth"] {
+        let whole = std::fs::read(golden_path(&format!("nets/weights/{name}"))).unwrap();
+        let refused = std::cell::Cell::new(0);
+        proptest!(ProptestConfig::with_cases(2000), |(harm in harm())| {
+            let mut file = whole.clone();
+            harm.apply(&mut file);
+            let mut target = File::options().write(true).create(true).truncate(true).open(&path).unwrap();
+            target.write_all(&file).unwrap();
+            if let Err(error) = read_weights(&path) {
+                refused.set(refused.get() + 1);
+                let told = error.to_string();
+                prop_assert!(told.contains("harmed") && told.len() < 600, "{told}");
+            }
+        });
+        // The harm reaches what is read, and not every harm is noticed: a weight may change.
+        assert!((200..2000).contains(&refused.get()), "{name}: {} were refused", refused.get());
+    }
 }

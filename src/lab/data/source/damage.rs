@@ -1,7 +1,7 @@
 //! Damaged files of every binary format: an error that names the file, never a panic.
 //!
-//! 2,000 inputs for each of ten kinds of files, each a valid file that is cut, flipped in some
-//! bits, overwritten with large and negative numbers where sizes stand, or lengthened.
+//! 2,000 inputs for each of eleven kinds of files, each a valid file that was harmed
+//! ([`Harm`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,65 +12,7 @@ use super::{Codec, Source, fingerprint, load_sparse};
 use crate::lab::data::subset::Subset;
 use crate::lab::data::tests::{check_sparse, golden_files};
 use crate::terms::{Files as _, MemoryFiles, Picture};
-
-/// What happens to a file.
-#[derive(Clone, Debug)]
-enum Harm {
-    /// Only this share of it is left.
-    Cut(f64),
-    /// Bits change at these places, as shares of its length.
-    Flips(Vec<(f64, u8)>),
-    /// A number is written at this place, little-endian.
-    Number(f64, u32),
-    /// Bytes are put in at this place.
-    More(f64, Vec<u8>),
-}
-
-impl Harm {
-    fn apply(&self, file: &mut Vec<u8>) {
-        let at = |share: f64, length: usize| ((length as f64 * share) as usize).min(length);
-        match self {
-            Self::Cut(share) => file.truncate(at(*share, file.len())),
-            Self::Flips(flips) => {
-                for (share, bit) in flips {
-                    let place = at(*share, file.len() - 1);
-                    file[place] ^= 1 << bit;
-                }
-            }
-            Self::Number(share, number) => {
-                let place = at(*share, file.len().saturating_sub(4));
-                for (byte, new) in file[place..].iter_mut().zip(number.to_le_bytes()) {
-                    *byte = new;
-                }
-            }
-            Self::More(share, bytes) => {
-                let place = at(*share, file.len());
-                file.splice(place..place, bytes.iter().copied());
-            }
-        }
-    }
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    // Most headers stand in front: half of all harm is done there.
-    let place = prop_oneof![0.0..0.02_f64, 0.0..1.0_f64];
-    let flip = (place.clone(), 0..8_u8);
-    let numbers = prop_oneof![
-        Just(u32::MAX),
-        Just(0x7fff_ffff),
-        Just(0xffff_ff7f),
-        Just(0x8000_0000),
-        Just(0),
-        any::<u32>()
-    ];
-    prop_oneof![
-        (0.0..1.0_f64).prop_map(Harm::Cut),
-        proptest::collection::vec(flip, 1..6).prop_map(Harm::Flips),
-        (place.clone(), numbers).prop_map(|(place, number)| Harm::Number(place, number)),
-        (place, proptest::collection::vec(any::<u8>(), 1..40))
-            .prop_map(|(place, bytes)| Harm::More(place, bytes)),
-    ]
-}
+use crate::testing::harm::{Harm, harm};
 
 /// Returns the files of a golden folder whose names begin so, without their ends.
 fn some(folder: &str, names: &[&str]) -> (MemoryFiles, Vec<PathBuf>) {
@@ -124,7 +66,7 @@ fn endure(
     harm.apply(&mut content);
     files.insert(path.clone(), content);
     let decode = |file: &[u8]| match file {
-        [b'p', b'i', b'c', ..] => Ok(Picture::filled(1, 1, [0; 3])),
+        [b'p', b'i', b'c', ..] | [0x89, b'P', b'N', b'G', ..] => Ok(Picture::filled(1, 1, [0; 3])),
         _ => Err("no picture".to_owned()),
     };
     let codec = Codec { decode: &decode, fit: &|picture| picture };
@@ -190,6 +132,10 @@ endures! {
         patient("[medmnist]\npath = \"d/grey.npz\"", some("data/medmnist", &["grey"]));
     medmnist_stored:
         patient("[medmnist]\npath = \"d/colour.npz\"", some("data/medmnist", &["colour"]));
+    parquet: patient(
+        "[parquet]\ntrain = \"d\"\ntest = \"d\"",
+        some("data/parquet/split", &["train", "test"])
+    );
     webdataset_cls: patient(
         "[webdataset]\ntrain = \"d/shard-000.tar\"\ntest = \"d/shard-001.tar\"",
         some("data/webdataset", &["shard"])

@@ -8,6 +8,7 @@ use crate::lab::generators::enlarging::{Shown, beside, condition};
 use crate::lab::generators::{Draw, Order};
 use crate::lab::images::{Channels, from_signed};
 use crate::nets::unet::UNet;
+use crate::nets::workers::among_workers;
 use crate::terms::{Picture, Seed};
 
 /// Draws pictures with a trained net.
@@ -46,10 +47,10 @@ impl PixelArtist<'_> {
         let twice = shown.as_ref().map(Shown::twice);
         let teller = Teller { artist: self, orders, levels: &levels, shown, twice };
         let sampler = &self.spec.sampler;
-        let x0 = match self.spec.clip {
+        let x0 = among_workers(&self.device, || match self.spec.clip {
             true => sampler.draw(&Clipped(&teller), &levels, &noise),
             false => sampler.draw(&teller, &levels, &noise),
-        };
+        });
         let numbers =
             x0.into_data().try_into_vec::<f32>().expect("nets compute in single precision");
         let per_picture = c * size * size;

@@ -10,6 +10,7 @@ use crate::nets::dinov2::{Dinov2, Dinov2Spec, Interpolation};
 use crate::nets::inception::{Depth, Inception};
 use crate::nets::vgg::{Vgg, VggSpec};
 use crate::nets::weights::{Mismatch, State, load_state};
+use crate::nets::workers::among_workers;
 use crate::terms::Picture;
 
 /// Pictures per forward pass, always: the last batch of a call is filled up, so that no kernel can
@@ -111,7 +112,7 @@ impl Encoder {
         let side = self.preprocessing.side;
         let planes = self.preprocessing.planes(pictures, self.batch);
         let data = TensorData::new(planes, [self.batch, 3, side, side]);
-        self.net.pass(Tensor::from_data(data, &self.device))
+        among_workers(&self.device, || self.net.pass(Tensor::from_data(data, &self.device)))
     }
 }
 

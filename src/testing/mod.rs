@@ -1,5 +1,7 @@
 //! What every test shares: one comparison that says how badly it failed, and access to golden data.
 
+pub(crate) mod harm;
+
 use std::path::PathBuf;
 
 /// How far a number may lie from the wanted one: `absolute + relative * |want|`.
