@@ -175,8 +175,9 @@ fn a_harmed_file_is_an_error_that_names_it_or_other_weights_and_never_a_panic() 
         proptest!(ProptestConfig::with_cases(2000), |(harm in harm())| {
             let mut file = whole.clone();
             harm.apply(&mut file);
-            let mut target = File::options().write(true).create(true).truncate(true).open(&path).unwrap();
-            target.write_all(&file).unwrap();
+            let mut options = File::options();
+            let target = options.write(true).create(true).truncate(true).open(&path);
+            target.unwrap().write_all(&file).unwrap();
             if let Err(error) = read_weights(&path) {
                 refused.set(refused.get() + 1);
                 let told = error.to_string();
