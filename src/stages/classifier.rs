@@ -127,7 +127,7 @@ impl Stage for ClassifierStage {
         let recipe = &self.training.recipe;
         let pixels = (self.input.pixels * self.input.pixels) as f64;
         // Fitted to ResNet-20 on two cores; recorded runs of the same kind replace it.
-        let seconds = (recipe.steps * recipe.batch) as f64 * pixels * 5e-6;
+        let seconds = (recipe.steps * recipe.batch) as f64 * pixels * 2e-6;
         Estimate { seconds, bytes: 2 << 20 }
     }
 

@@ -129,7 +129,7 @@ impl Stage for GeneratorStage {
         let width: usize = self.training.net.channels.iter().sum();
         let numbers = (self.size * self.size * width * width) as f64;
         // Fitted to the quickstart on two cores; recorded runs of the same kind replace it.
-        let seconds = (recipe.steps * recipe.batch) as f64 * numbers * 2.5e-9;
+        let seconds = (recipe.steps * recipe.batch) as f64 * numbers * 6e-10;
         let files = 1 + self.kept().len();
         Estimate { seconds, bytes: (width * width * 800 * files) as u64 }
     }

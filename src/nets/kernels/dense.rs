@@ -163,7 +163,7 @@ fn interleave(weight: Weight<'_>, first: usize, panel: &mut [f32]) {
     }
     let rows = &numbers[first * inputs..(first + count) * inputs];
     let rows = Source { numbers: rows, step: inputs, rows: count, columns: inputs };
-    transpose(rows, panel, |input| input * COLUMNS);
+    transpose(rows, panel, (0..inputs).map(|input| input * COLUMNS));
     for column in panel.chunks_exact_mut(COLUMNS) {
         column[count..].fill(0.0);
     }

@@ -72,7 +72,7 @@ impl Stored<'_> {
             (1, [step, 1]) => {
                 let numbers = &self.numbers[first * step..];
                 let rows = Source { numbers, step, rows: count, columns: inputs };
-                transpose(rows, to, |input| input * ROWS);
+                transpose(rows, to, (0..inputs).map(|input| input * ROWS));
             }
             (1, [1, _]) => {
                 for (input, to) in to.chunks_exact_mut(ROWS).enumerate() {

@@ -172,8 +172,8 @@ pub(super) fn pictures(
     };
     let depth = weights.depth;
     if reads_planes(s) && x.len() == s.input() {
-        let row = |k: usize| k % s.planes() * s.plane() + s.window(k / s.planes());
-        let rows: Vec<usize> = (0..depth).map(row).collect();
+        let row = |ky| (0..s.planes()).map(move |plane| plane * s.plane() + s.window(ky));
+        let rows: Vec<usize> = (0..s.kernel[0]).flat_map(row).collect();
         let last = rows.iter().max().map_or(0, |row| *row);
         return run(0, &(0..depth), &mut |tile| {
             for panel in &panels {

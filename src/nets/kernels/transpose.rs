@@ -10,8 +10,12 @@ pub(super) struct Source<'a> {
     pub(super) columns: usize,
 }
 
-/// Writes the columns of the source as rows of `to`; `place(column)` returns where one begins.
-pub(super) fn transpose(from: Source<'_>, to: &mut [f32], place: impl Fn(usize) -> usize) {
+/// Writes the columns of the source as rows of `to`, which begin at these places.
+pub(super) fn transpose(
+    from: Source<'_>,
+    to: &mut [f32],
+    places: impl Iterator<Item = usize> + Clone,
+) {
     let Source { numbers, rows, columns, .. } = from;
     if rows == 0 || columns == 0 {
         return;
@@ -19,12 +23,11 @@ pub(super) fn transpose(from: Source<'_>, to: &mut [f32], place: impl Fn(usize) 
     assert!(numbers.len() >= (rows - 1) * from.step + columns, "the source has all numbers");
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Avx512 {
+        let mut all = places;
         for column in (0..columns).step_by(LANES) {
             let count = LANES.min(columns - column);
             let mut places = [0; LANES];
-            for (i, to) in places.iter_mut().enumerate().take(count) {
-                *to = place(column + i);
-            }
+            places.iter_mut().zip(all.by_ref().take(count)).for_each(|(to, place)| *to = place);
             for row in (0..rows).step_by(LANES) {
                 let square = Source {
                     numbers: &numbers[row * from.step + column..],
@@ -44,8 +47,8 @@ pub(super) fn transpose(from: Source<'_>, to: &mut [f32], place: impl Fn(usize) 
     }
     for first in (0..rows).step_by(LANES) {
         let some = first..rows.min(first + LANES);
-        for column in 0..columns {
-            let to = &mut to[place(column)..][..rows];
+        for (column, place) in places.clone().take(columns).enumerate() {
+            let to = &mut to[place..][..rows];
             for row in some.clone() {
                 to[row] = numbers[row * from.step + column];
             }
@@ -134,7 +137,11 @@ mod tests {
             let (step, to_step) = (columns + 3, rows + 2);
             let numbers: Vec<f32> = (0..rows * step).map(|i| i as f32).collect();
             let mut to = vec![-1.0; columns * to_step];
-            transpose(Source { numbers: &numbers, step, rows, columns }, &mut to, |c| c * to_step);
+            transpose(
+                Source { numbers: &numbers, step, rows, columns },
+                &mut to,
+                (0..columns).map(|c| c * to_step),
+            );
             for (place, got) in to.into_iter().enumerate() {
                 let (column, row) = (place / to_step, place % to_step);
                 let want = if row < rows { (row * step + column) as f32 } else { -1.0 };

@@ -227,10 +227,9 @@ struct Part<'a> {
 pub(super) fn order(from: &[f32], s: &Shape, columns: usize, to: &mut [f32]) {
     let pixels = s.h * s.w;
     let planes = Source { numbers: from, step: pixels, rows: s.inputs, columns: pixels };
-    transpose(planes, to, |pixel| {
-        let (y, x) = (pixel / s.w + s.padding[0], pixel % s.w + s.padding[1]);
-        (y * columns + x) * s.inputs
-    });
+    let line = |y| (y + s.padding[0]) * columns + s.padding[1];
+    let pixels = (0..s.h).flat_map(|y| (0..s.w).map(move |x| line(y) + x));
+    transpose(planes, to, pixels.map(|pixel| pixel * s.inputs));
 }
 
 /// The pixels over which the sums of a tile run. Pairs are of what is seen and of `dy`.
