@@ -13,8 +13,8 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Reads a Parquet file; a panic is an error. polars 0.55 counts on metadata that do not contradict
-/// themselves, such as as many columns as the schema has.
+/// Reads a Parquet file; a panic is an error, and nothing is printed but that. polars 0.55 counts
+/// on metadata that do not contradict themselves.
 pub(super) fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     HOOK.call_once(|| {
         let before = panic::take_hook();

@@ -147,17 +147,25 @@ pub(super) fn correlated(
     finish: Finish<'_>,
 ) -> Vec<f32> {
     let taps = s.kernel[0] * s.kernel[1];
-    let steps = [s.inputs * taps, taps];
+    let stored = Stored { numbers: weight, steps: [s.inputs * taps, taps], mirrored: false };
+    apply(x, stored, (&grouped(s, groups), groups), finish)
+}
+
+/// Returns the convolution with the weights of some groups; every picture counts once per group.
+fn apply(
+    x: &[f32],
+    stored: Stored<'_>,
+    (s, groups): (&Shape, usize),
+    finish: Finish<'_>,
+) -> Vec<f32> {
     if groups == 1 && winograd::serves(s) {
-        let stored = Stored { numbers: weight, steps, mirrored: false };
         let weights = winograd::Weights::new(stored, [s.outputs, s.inputs]);
         return winograd::correlate(x, &weights, s, finish);
     }
-    let pack = |numbers| {
-        Packed::new(Stored { numbers, steps, mirrored: false }, [s.outputs, s.inputs, taps])
-    };
-    let weights: Vec<Packed> = weight.chunks(s.outputs * s.inputs * taps).map(pack).collect();
-    correlate(x, &weights, &grouped(s, groups), finish)
+    let sizes @ [outputs, inputs, taps] = [s.outputs, s.inputs, s.kernel[0] * s.kernel[1]];
+    let pack = |numbers| Packed::new(Stored { numbers, ..stored }, sizes);
+    let weights: Vec<Packed> = stored.numbers.chunks(outputs * inputs * taps).map(pack).collect();
+    correlate(x, &weights, s, finish)
 }
 
 fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
@@ -165,12 +173,10 @@ fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f
         return depthwise::input_gradient(weight, dy, s);
     }
     let taps = s.kernel[0] * s.kernel[1];
-    let size = s.outputs * s.inputs * taps;
     let mirrored_padding = |axis: usize| (s.kernel[axis] - 1).checked_sub(s.padding[axis]);
     let (1, Some(above), Some(left)) = (s.stride, mirrored_padding(0), mirrored_padding(1)) else {
         return strided_input_gradient(weight, dy, s, groups);
     };
-    let steps = [taps, s.inputs * taps];
     let mirrored = Shape {
         n: s.n * groups,
         inputs: s.outputs,
@@ -182,16 +188,8 @@ fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f
         out_w: s.w,
         ..*s
     };
-    if groups == 1 && winograd::serves(&mirrored) {
-        let stored = Stored { numbers: weight, steps, mirrored: true };
-        let weights = winograd::Weights::new(stored, [s.inputs, s.outputs]);
-        return winograd::correlate(dy, &weights, &mirrored, Finish::Sum);
-    }
-    let pack = |numbers| {
-        Packed::new(Stored { numbers, steps, mirrored: true }, [s.inputs, s.outputs, taps])
-    };
-    let weights: Vec<Packed> = weight.chunks(size).map(pack).collect();
-    correlate(dy, &weights, &mirrored, Finish::Sum)
+    let steps = [taps, s.inputs * taps];
+    apply(dy, Stored { numbers: weight, steps, mirrored: true }, (&mirrored, groups), Finish::Sum)
 }
 
 /// The gradient of what every place of the kernel sees, added up in the picture.

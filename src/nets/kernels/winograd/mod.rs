@@ -186,6 +186,23 @@ mod tests {
         assert!(!serves(&strided));
     }
 
+    /// To the bit: jobs of several pictures are cut by their count.
+    #[test]
+    fn a_picture_does_not_depend_on_the_others() {
+        for [n, inputs, h, w, outputs] in [[9, 33, 11, 12, 34], [40, 128, 3, 5, 130]] {
+            let (all, one) = (shape([n, inputs, h, w, outputs]), shape([1, inputs, h, w, outputs]));
+            let normals = |name, count| Seed::root(7).child(name).stream().normals(count);
+            let x = normals("x", n * all.input());
+            let weight = normals("w", outputs * inputs * 9);
+            let stored = Stored { numbers: &weight, steps: [inputs * 9, 9], mirrored: false };
+            let weights = Weights::new(stored, [outputs, inputs]);
+            let together = correlate(&x, &weights, &all, Finish::Sum);
+            for (x, want) in x.chunks_exact(all.input()).zip(together.chunks_exact(all.output())) {
+                assert_eq!(correlate(x, &weights, &one, Finish::Sum), want, "{h} x {w}");
+            }
+        }
+    }
+
     /// Sums of small whole numbers and their quarters are exact: the two ways agree to the bit.
     #[test]
     fn exact_numbers_give_exact_sums() {
