@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use ersatz::lab::training::{Adamw, Ema, LearningRate, Optimizer, Recipe, Sgd, Task, fit};
 use ersatz::nets::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Mode, Site};
 use ersatz::nets::inception::Inception;
+use ersatz::nets::kernels::keep_memory;
 use ersatz::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
 use ersatz::nets::unet::{
     Condition, DownBlockType, MidBlockType, OneOrEach, UNet, UNetConfig, UpBlockType,
@@ -64,6 +65,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Works on a row whenever it is its turn.
 pub(crate) fn work(row: &str) {
+    keep_memory();
     let (_, name) = ROWS.into_iter().find(|it| it.0 == row).expect("the row is in the table");
     let (_, shape) = NETS.into_iter().find(|it| it.0 == name).expect("the net is in the table");
     let bench = Bench { trains: row.ends_with("train"), shape, turns: Turns::begin() };

@@ -66,7 +66,7 @@ impl Setting {
     /// Finds, reads and checks the experiment, and builds its graph.
     pub(super) fn open(&self) -> Result<Opened, Stop> {
         let (resolved, texts) = self.resolved()?;
-        let machine = Arc::new(Machine { device: self.device()? });
+        let machine = Arc::new(Machine::new(self.device()?));
         let built = build(&resolved, &machine).map_err(|problems| Stop::Wrong(problems, texts))?;
         let store = Store::open(store_folder(self.store.as_deref()))?;
         let circumstances = Circumstances {

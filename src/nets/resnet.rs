@@ -9,12 +9,12 @@
 //! torchvision by the fan-out; we follow torchvision everywhere.
 
 use burn::module::Module;
-use burn::tensor::{Slice, Tensor};
+use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{BatchNorm2d, Conv2d, Conv2dSpec, Init, Linear, Mode, Site};
-use super::kernels::{Window, max_pool};
+use super::kernels::{Window, fork, max_pool, strided_identity};
 
 /// A member of the family of residual networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -308,7 +308,8 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let mut out = self.bn1.forward_relu(self.conv1.forward(x.clone()), mode);
+        let [x, inner] = fork(x);
+        let mut out = self.bn1.forward_relu(self.conv1.forward(inner), mode);
         out = self.conv2.forward(out);
         let mut last = &self.bn2;
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
@@ -330,11 +331,7 @@ impl Block {
         if self.stride == 1 {
             return x;
         }
-        let step = Slice::new(0, None, self.stride as isize);
-        let x = x.slice([Slice::full(), Slice::full(), step, step]);
-        let [n, c, h, w] = x.dims();
-        let zeros = Tensor::zeros([n, outputs - c, h, w], &x.device());
-        Tensor::cat(vec![x, zeros], 1)
+        strided_identity(x, self.stride, outputs)
     }
 }
 

@@ -43,12 +43,22 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::{Entry, Failure, Inputs};
 use crate::lab::data::Dataset;
+use crate::nets::kernels::keep_memory;
 
 /// How stages are run: never part of a key.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Where nets live.
     pub device: Device,
+}
+
+impl Machine {
+    /// A device, and a process that is ready for its work.
+    pub fn new(device: Device) -> Self {
+        // Before any thread has memory of its own.
+        keep_memory();
+        Self { device }
+    }
 }
 
 /// Reads a part of the real pictures: `train`, `val` or `test`.

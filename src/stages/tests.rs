@@ -63,7 +63,7 @@ struct Chain {
 
 impl Chain {
     fn new() -> Self {
-        let machine = Arc::new(Machine { device: Device::flex() });
+        let machine = Arc::new(Machine::new(Device::flex()));
         let mut graph = Graph::default();
         let data = graph.add(Arc::new(DatasetStage::new(digits(), Key::of_bytes(b"digits"))), &[]);
         let generator = GeneratorStage {
@@ -285,7 +285,7 @@ fn copies_are_nested_and_draws_differ() {
     let chain = Chain::new();
     let (_folder, store) = store();
     chain.run(&store, &[chain.generator], 1);
-    let machine = Arc::new(Machine { device: Device::flex() });
+    let machine = Arc::new(Machine::new(Device::flex()));
     let drawn = |draw, copy| {
         let (pixel, machine) = (pixel(), machine.clone());
         let stage = SampleStage { pixel, draw, copy, channels: Channels::Grey, size: 8, machine };

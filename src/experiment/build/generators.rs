@@ -203,7 +203,7 @@ mod tests {
         let overrides = options.iter().map(|option| (*option).to_owned()).collect();
         let request = Request { overrides, ..Request::default() };
         let resolved = resolve("x.toml", FILE, &request, &MemoryFiles::default()).unwrap();
-        let built = build(&resolved, &Arc::new(Machine { device: Device::flex() })).unwrap();
+        let built = build(&resolved, &Arc::new(Machine::new(Device::flex()))).unwrap();
         let (_, nodes) = &built.cells[0];
         let sample = nodes.samples[&0][0];
         let mut keys = BTreeSet::new();

@@ -15,6 +15,7 @@ use burn::tensor::ops::AttentionModuleOptions;
 use rayon::prelude::*;
 
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::{Fresh, zeros};
 use super::gemm::{Matrix, Target, multiply, multiply_into_window};
 use super::transformer::softmax;
 use super::vector::vectorised;
@@ -69,8 +70,8 @@ fn plain(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>, heads: usize) -> Tensor<3> {
 fn run<const N: usize>(operands: Operands<N>, heads: usize) -> Tensor<3> {
     let memory = Memory { hosts: operands.hosts.to_vec(), heads };
     let [n, t, d] = [memory.pictures(), memory.tokens(0), memory.features()];
-    let mut out = vec![0.0; n * t * d];
-    out.par_chunks_mut(t * d).enumerate().for_each_init(Vec::new, |scores, (picture, out)| {
+    let mut out = Fresh::new(n * t * d);
+    out.pieces(t * d).enumerate().for_each_init(Vec::new, |scores, (picture, out)| {
         for head in 0..heads {
             memory.weights(picture, head, scores);
             let weights = Matrix::new(scores, t, memory.tokens(1));
@@ -78,7 +79,7 @@ fn run<const N: usize>(operands: Operands<N>, heads: usize) -> Tensor<3> {
             multiply_into_window(weights, memory.head(2, picture, head), out, d, Target::Replace);
         }
     });
-    operands.output(Attention, memory, flex_tensor(out, [n, t, d]))
+    operands.output(Attention, memory, flex_tensor(out.numbers(), [n, t, d]))
 }
 
 #[derive(Clone, Debug)]
@@ -150,7 +151,7 @@ impl<const N: usize> Backward<Flex, N> for Attention {
         let dy = Host::new(grads.consume::<Flex>(&ops.node));
         let memory = &ops.state;
         let mut targets: Vec<Vec<f32>> =
-            memory.hosts.iter().map(|host| vec![0.0; host.numbers().len()]).collect();
+            memory.hosts.iter().map(|host| zeros(host.numbers().len())).collect();
         let n = memory.pictures();
         // Of every picture, its part of each gradient.
         let mut parts: Vec<Vec<&mut [f32]>> = (0..n).map(|_| Vec::new()).collect();

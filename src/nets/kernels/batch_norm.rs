@@ -18,6 +18,7 @@ use rayon::prelude::*;
 
 use super::channels::{channel_totals, narrow};
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::{self, map_and_sum, vectorised};
 
 /// Numbers per piece of work, at least.
@@ -210,14 +211,14 @@ fn normalise(
     let channels: Vec<_> = (moments.iter().zip(weight.numbers()).zip(bias.numbers()))
         .map(|((moments, weight), bias)| [moments.mean, moments.scale * weight, *bias])
         .collect();
-    let mut out = vec![0.0; x.numbers().len()];
-    let pieces = out.par_chunks_mut(picture).zip(x.numbers().par_chunks(picture));
+    let mut out = Fresh::new(x.numbers().len());
+    let pieces = out.pieces(picture).zip(x.numbers().par_chunks(picture));
     let pieces = pieces.enumerate().with_min_len(PIECE.div_ceil(picture));
     pieces.for_each(|(i, (out, x))| {
         let r = r.map(|r| &r[i * picture..(i + 1) * picture]);
         forward(x, r, out, &channels, rectifies);
     });
-    out
+    out.numbers()
 }
 
 #[derive(Clone, Debug)]
@@ -264,21 +265,20 @@ impl<const N: usize> Backward<Flex, N> for BatchNorm {
 fn finish_gradient(memory: &Memory, dy: &[f32], wanted: bool) -> (Option<Vec<f32>>, Vec<[f64; 2]>) {
     let [n, c, h, w] = memory.x.dims();
     let picture = c * h * w;
-    let mut dz = wanted.then(|| vec![0.0; dy.len()]);
-    let mut sums = vec![[0.0; 2]; n * c];
-    let mut targets: Vec<&mut [f32]> = match &mut dz {
-        Some(dz) => dz.chunks_mut(picture).collect(),
-        None => (0..n).map(|_| Default::default()).collect(),
-    };
-    let pieces = targets.par_iter_mut().zip(sums.par_chunks_mut(c)).zip(dy.par_chunks(picture));
-    let pieces = pieces.enumerate().with_min_len(PIECE.div_ceil(picture));
-    pieces.for_each(|(i, ((dz, sums), dy))| {
+    let visit = |i: usize, dz: &mut [f32], sums: &mut [[f64; 2]]| {
         let part = i * picture..(i + 1) * picture;
-        let x = &memory.x.numbers()[part.clone()];
+        let [x, dy] = [memory.x.numbers(), dy].map(|all| &all[part.clone()]);
         let y = memory.y.as_ref().map(|y| &y.numbers()[part]);
         channel_sums([x, dy], y, dz, sums, &memory.moments);
-    });
-    (dz, sums)
+    };
+    let mut dz = wanted.then(|| Fresh::new(dy.len()));
+    let mut sums = vec![[0.0; 2]; n * c];
+    let pieces = sums.par_chunks_mut(c).enumerate().with_min_len(PIECE.div_ceil(picture));
+    match &mut dz {
+        Some(dz) => pieces.zip(dz.pieces(picture)).for_each(|((i, sums), dz)| visit(i, dz, sums)),
+        None => pieces.for_each(|(i, sums)| visit(i, &mut [], sums)),
+    }
+    (dz.map(Fresh::numbers), sums)
 }
 
 fn input_gradient(
@@ -302,8 +302,8 @@ fn input_gradient(
         Some(dz) => (dz, None),
         None => (dy, memory.y.as_ref()),
     };
-    let mut dx = vec![0.0; dy.len()];
-    let pieces = dx.par_chunks_mut(picture).zip(source.par_chunks(picture));
+    let mut dx = Fresh::new(dy.len());
+    let pieces = dx.pieces(picture).zip(source.par_chunks(picture));
     let pieces = pieces.enumerate().with_min_len(PIECE.div_ceil(picture));
     pieces.for_each(|(i, (dx, dz))| {
         let part = i * picture..(i + 1) * picture;
@@ -311,7 +311,7 @@ fn input_gradient(
         let y = mask.map(|y| &y.numbers()[part]);
         backward([x, dz], y, dx, &channels);
     });
-    dx
+    dx.numbers()
 }
 
 /// A number below 0 becomes 0; NaN stays.

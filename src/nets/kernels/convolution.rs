@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use super::channels::{channel_totals, narrow};
 use super::depthwise;
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::packed::{Packed, Stored};
 use super::panels::{Buffers, Finish, correlate, pictures};
 use super::scratch::Scratch;
@@ -213,8 +214,8 @@ fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) 
         Packed::new(Stored { numbers, steps, mirrored: false }, [s.inputs * taps, s.outputs, 1])
     };
     let weights: Vec<Packed> = weight.chunks(size).map(pack).collect();
-    let mut dx = vec![0.0_f32; s.n * groups * s.input()];
-    let jobs = dx.par_chunks_mut(s.input()).zip(dy.par_chunks(s.output()));
+    let mut dx = Fresh::new(s.n * groups * s.input());
+    let jobs = dx.pieces(s.input()).zip(dy.par_chunks(s.output()));
     jobs.enumerate().for_each_init(
         <(Buffers, Scratch)>::default,
         |(buffers, scratch), (i, (dx, dy))| {
@@ -223,7 +224,7 @@ fn strided_input_gradient(weight: &[f32], dy: &[f32], s: &Shape, groups: usize) 
             scatter(pulled, s, dx);
         },
     );
-    dx
+    dx.numbers()
 }
 
 fn bias_gradient(dy: &[f32], outputs: usize, pixels: usize) -> Vec<f32> {

@@ -9,6 +9,7 @@
 
 use rayon::prelude::*;
 
+use super::fresh::Fresh;
 use super::scratch::Scratch;
 use super::shifts::Shape;
 use super::vector::{LANES, vectorised};
@@ -106,8 +107,8 @@ impl<'a> Fields<'a> {
 pub(super) fn forward(x: &[f32], weight: &[f32], bias: Option<&[f32]>, s: &Shape) -> Vec<f32> {
     let (fields, taps) = (Fields::new(s), s.kernel[0] * s.kernel[1]);
     let channels = weight.len() / taps;
-    let mut out = vec![0.0; x.len() / s.input() * s.pixels()];
-    let pieces = out.par_chunks_mut(PIECE * s.pixels()).zip(x.par_chunks(PIECE * s.input()));
+    let mut out = Fresh::new(x.len() / s.input() * s.pixels());
+    let pieces = out.pieces(PIECE * s.pixels()).zip(x.par_chunks(PIECE * s.input()));
     pieces.enumerate().for_each_init(<[Scratch; 2]>::default, |[seen, sums], (piece, (out, x))| {
         let room = fields.count() * fields.size + fields.reach() + LANES;
         let (seen, sums) = (cleared(seen, room), sums.numbers(fields.length()));
@@ -126,7 +127,7 @@ pub(super) fn forward(x: &[f32], weight: &[f32], bias: Option<&[f32]>, s: &Shape
             fields.outputs(|to, from| out[to].copy_from_slice(&sums[from]));
         }
     });
-    out
+    out.numbers()
 }
 
 /// Returns the gradient of the input.
@@ -134,8 +135,8 @@ pub(super) fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> 
     let (fields, taps) = (Fields::new(s), s.kernel[0] * s.kernel[1]);
     let channels = weight.len() / taps;
     let (reach, size) = (fields.reach(), fields.size);
-    let mut dx = vec![0.0; dy.len() / s.pixels() * s.input()];
-    let pieces = dx.par_chunks_mut(PIECE * s.input()).zip(dy.par_chunks(PIECE * s.pixels()));
+    let mut dx = Fresh::new(dy.len() / s.pixels() * s.input());
+    let pieces = dx.pieces(PIECE * s.input()).zip(dy.par_chunks(PIECE * s.pixels()));
     pieces.enumerate().for_each_init(
         <[Scratch; 2]>::default,
         |[pulled, sums], (piece, (dx, dy))| {
@@ -162,7 +163,7 @@ pub(super) fn input_gradient(weight: &[f32], dy: &[f32], s: &Shape) -> Vec<f32> 
             }
         },
     );
-    dx
+    dx.numbers()
 }
 
 /// Returns the gradient of the weight.

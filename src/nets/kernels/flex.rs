@@ -6,8 +6,6 @@ use burn::backend::{Autodiff, BackendTypes, DType, Flex, TensorMetadata as _};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::memory;
-
 /// A tensor of the CPU backend, contiguous and in single precision.
 #[derive(Clone, Debug)]
 pub(super) struct Host(FlexTensor);
@@ -21,6 +19,10 @@ impl Host {
         })
     }
 
+    pub(super) fn into_tensor(self) -> FlexTensor {
+        self.0
+    }
+
     pub(super) fn numbers(&self) -> &[f32] {
         &self.0.storage::<f32>()[..self.0.layout().num_elements()]
     }
@@ -32,7 +34,6 @@ impl Host {
 
 /// Makes a tensor of the CPU backend.
 pub(super) fn flex_tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    memory::keep();
     FlexTensor::from_data(burn::tensor::TensorData::new(values, shape))
 }
 

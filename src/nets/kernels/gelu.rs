@@ -1,6 +1,8 @@
 //! The Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2) as one
 //! node of the graph. It remembers its input only.
 
+use std::ops::Range;
+
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
@@ -9,6 +11,7 @@ use burn::tensor::{Tensor, activation};
 use rayon::prelude::*;
 
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::{exp, vectorised};
 
 /// Which form of the unit.
@@ -29,8 +32,7 @@ pub fn gelu<const D: usize>(x: Tensor<D>, form: Gelu) -> Tensor<D> {
         return plain(x, form);
     };
     let [host] = operands.hosts.clone();
-    let mut out = host.numbers().to_vec();
-    out.par_chunks_mut(PIECE).for_each(|x| in_place(x, form));
+    let out = changed(host.numbers(), |_, x| in_place(x, form));
     operands.output(Unit, (host, form), flex_tensor(out, x.dims()))
 }
 
@@ -40,6 +42,17 @@ fn plain<const D: usize>(x: Tensor<D>, form: Gelu) -> Tensor<D> {
         Gelu::Exact => activation::gelu(x),
         Gelu::Quick => x.clone() * activation::sigmoid(x * QUICK),
     }
+}
+
+/// Returns a copy of which `change(range, numbers)` has changed every piece.
+fn changed(x: &[f32], change: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut out = Fresh::new(x.len());
+    out.pieces(PIECE).enumerate().for_each(|(i, out)| {
+        let piece = i * PIECE..i * PIECE + out.len();
+        out.copy_from_slice(&x[piece.clone()]);
+        change(piece, out);
+    });
+    out.numbers()
 }
 
 #[derive(Debug)]
@@ -54,10 +67,7 @@ impl Backward<Flex, 1> for Unit {
         let shape = dy.layout().shape().clone();
         let dy = Host::new(dy);
         let (x, form) = &ops.state;
-        let mut dx = dy.numbers().to_vec();
-        dx.par_chunks_mut(PIECE)
-            .zip(x.numbers().par_chunks(PIECE))
-            .for_each(|(dx, x)| backward(x, dx, *form));
+        let dx = changed(dy.numbers(), |piece, dx| backward(&x.numbers()[piece], dx, *form));
         let dx = burn::tensor::TensorData::new(dx, shape);
         grads.register::<Flex>(node.id, burn_flex::FlexTensor::from_data(dx));
     }

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::channels::{channel_totals, narrow};
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::{self, map_and_sum, vectorised};
 
 /// Numbers per piece of work, at least.
@@ -52,9 +53,9 @@ pub fn group_norm(
     };
     let [x, weight, bias] = operands.hosts.clone();
     let sizes = Sizes::new(x.dims(), grouping.groups);
-    let mut out = vec![0.0; x.numbers().len()];
+    let mut out = Fresh::new(x.numbers().len());
     let mut moments = vec![Moments::default(); sizes.rows()];
-    out.par_chunks_mut(sizes.row())
+    out.pieces(sizes.row())
         .zip(x.numbers().par_chunks(sizes.row()))
         .zip(moments.par_iter_mut())
         .enumerate()
@@ -63,7 +64,7 @@ pub fn group_norm(
             let affine = sizes.affine(&weight, &bias, index);
             *moments = forward(x, out, affine, grouping);
         });
-    let out = flex_tensor(out, x.dims::<4>());
+    let out = flex_tensor(out.numbers(), x.dims::<4>());
     operands.output(GroupNorm, Memory { x, weight, bias, moments, grouping }, out)
 }
 
@@ -166,9 +167,9 @@ impl Backward<Flex, 3> for GroupNorm {
 /// Returns `dx` and, per picture and channel, the sums of `dz` and `dz x'`.
 fn pull_back(memory: &Memory, dy: &[f32], sizes: &Sizes) -> (Vec<f32>, Vec<[f64; 2]>) {
     let (row, width) = (sizes.row(), sizes.width());
-    let mut dx = vec![0.0; dy.len()];
+    let mut dx = Fresh::new(dy.len());
     let mut sums = vec![[0.0; 2]; sizes.n * sizes.channels];
-    dx.par_chunks_mut(row)
+    dx.pieces(row)
         .zip(sums.par_chunks_mut(width))
         .zip(dy.par_chunks(row).zip(memory.x.numbers().par_chunks(row)))
         .enumerate()
@@ -178,7 +179,7 @@ fn pull_back(memory: &Memory, dy: &[f32], sizes: &Sizes) -> (Vec<f32>, Vec<[f64;
             let shape = (memory.moments[index], memory.grouping.activation);
             backward([x, dy], dx, sums, affine, shape);
         });
-    (dx, sums)
+    (dx.numbers(), sums)
 }
 
 #[inline(always)]

@@ -13,6 +13,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::{self, vectorised};
 
 /// Rows per piece of work.
@@ -30,15 +31,15 @@ pub fn layer_norm<const D: usize>(
     };
     let [host, weight, bias] = operands.hosts.clone();
     let d = weight.numbers().len();
-    let mut out = vec![0.0; host.numbers().len()];
-    let mut moments = vec![Moments::default(); out.len() / d];
-    out.par_chunks_mut(PIECE * d)
+    let mut out = Fresh::new(host.numbers().len());
+    let mut moments = vec![Moments::default(); host.numbers().len() / d];
+    out.pieces(PIECE * d)
         .zip(host.numbers().par_chunks(PIECE * d))
         .zip(moments.par_chunks_mut(PIECE))
         .for_each(|((out, x), moments)| {
             normalise(x, out, moments, [weight.numbers(), bias.numbers()], epsilon);
         });
-    let out = flex_tensor(out, x.dims());
+    let out = flex_tensor(out.numbers(), x.dims());
     operands.output(LayerNorm::<D>, Memory { x: host, weight, moments }, out)
 }
 
@@ -68,9 +69,9 @@ impl<const D: usize> Backward<Flex, 3> for LayerNorm<D> {
         let dy = Host::new(grads.consume::<Flex>(&ops.node));
         let Memory { x: host, weight, moments } = &ops.state;
         let d = weight.numbers().len();
-        let mut dx = vec![0.0; dy.numbers().len()];
+        let mut dx = Fresh::new(dy.numbers().len());
         let mut sums = vec![0.0; moments.len().div_ceil(PIECE) * 2 * d];
-        dx.par_chunks_mut(PIECE * d)
+        dx.pieces(PIECE * d)
             .zip(sums.par_chunks_mut(2 * d))
             .zip(dy.numbers().par_chunks(PIECE * d).zip(host.numbers().par_chunks(PIECE * d)))
             .zip(moments.par_chunks(PIECE))
@@ -79,7 +80,7 @@ impl<const D: usize> Backward<Flex, 3> for LayerNorm<D> {
             });
         let [x, weight, bias] = &ops.parents;
         if let Some(node) = x {
-            grads.register::<Flex>(node.id, flex_tensor(dx, host.dims::<D>()));
+            grads.register::<Flex>(node.id, flex_tensor(dx.numbers(), host.dims::<D>()));
         }
         let mut totals = totals(&sums, 2 * d);
         let db = totals.split_off(d);

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::channels::narrow;
 use super::dense::{self, Interleaved, Weight};
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::zeros;
 use super::vector::vectorised;
 
 /// Rows whose gradients are summed together.
@@ -52,7 +53,7 @@ fn run<const D: usize, const N: usize>(operands: Operands<N>) -> Tensor<D> {
     left.fill(rows, inputs, |first, to| {
         to.copy_from_slice(&x.numbers()[first * inputs..][..to.len()]);
     });
-    let mut out = vec![0.0; rows * outputs];
+    let mut out = zeros(rows * outputs);
     dense::multiply(&left, map, &mut out, |new, old, _| old.copy_from_slice(new));
     let mut shape = x.dims::<D>();
     shape[D - 1] = outputs;
@@ -78,7 +79,7 @@ impl<const D: usize, const N: usize> Backward<Flex, N> for Linear<D> {
                 to.copy_from_slice(&dy.numbers()[first * outputs..][..to.len()]);
             });
             let back = transposed(weight.numbers(), [inputs, outputs]);
-            let mut dx = vec![0.0; rows * inputs];
+            let mut dx = zeros(rows * inputs);
             dense::multiply(&left, back, &mut dx, |new, old, _| old.copy_from_slice(new));
             grads.register::<Flex>(node.id, flex_tensor(dx, x.dims::<D>()));
         }

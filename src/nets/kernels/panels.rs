@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::fresh::Fresh;
 use super::packed::{Packed, ROWS};
 use super::scratch::Scratch;
 use super::shifts::{Shape, gather};
@@ -100,14 +101,14 @@ pub(super) fn correlate(x: &[f32], weights: &[Packed], s: &Shape, finish: Finish
     let count = if alone { 1 } else { TOGETHER.div_ceil(s.pixels().div_ceil(LANES)) };
     // Every thread of a usual machine finds a job.
     let count = count.min(s.n.div_ceil(8)).max(1);
-    let mut out = vec![0.0_f32; s.n * s.output()];
-    let jobs = out.par_chunks_mut(count * s.output()).zip(x.par_chunks(count * s.input()));
+    let mut out = Fresh::new(s.n * s.output());
+    let jobs = out.pieces(count * s.output()).zip(x.par_chunks(count * s.input()));
     jobs.enumerate().for_each(|(i, (out, x))| {
         let group = i % groups;
         let own = (&weights[group], finish.from(group * s.outputs));
         BUFFERS.with_borrow_mut(|buffers| pictures(x, own, s, buffers, out));
     });
-    out
+    out.numbers()
 }
 
 /// Returns whether tiles read the planes of one picture instead of panels.

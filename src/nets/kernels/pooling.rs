@@ -13,6 +13,7 @@ use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use rayon::prelude::*;
 
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::vectorised;
 
 /// A square window that moves over a picture.
@@ -90,12 +91,12 @@ fn pool(x: &Tensor<4>, window: Window, kind: Kind) -> Option<Tensor<4>> {
     assert!(2 * padding <= side && side <= h.min(w) + 2 * padding, "windows lie in the picture");
     let [out_h, out_w] = [h, w].map(|length| (length + 2 * padding - side) / stride + 1);
     let sizes = Sizes { h, w, out_w, window };
-    let mut out = vec![0.0; n * c * out_h * out_w];
-    out.par_chunks_mut(out_h * out_w)
+    let mut out = Fresh::new(n * c * out_h * out_w);
+    out.pieces(out_h * out_w)
         .zip(host.numbers().par_chunks(h * w))
         .with_min_len(8)
         .for_each(|(out, x)| (kind.forward)(x, sizes, out));
-    let out = flex_tensor(out, [n, c, out_h, out_w]);
+    let out = flex_tensor(out.numbers(), [n, c, out_h, out_w]);
     let y = Host::new(out.clone());
     Some(operands.output(Pool, Memory { x: host, y, sizes, kind }, out))
 }
@@ -120,13 +121,13 @@ impl Backward<Flex, 1> for Pool {
         let Memory { x, y, sizes, kind } = &ops.state;
         let [_, _, out_h, out_w] = dy.dims::<4>();
         let (pixels, size) = (out_h * out_w, sizes.h * sizes.w);
-        let mut dx = vec![0.0; x.numbers().len()];
+        let mut dx = Fresh::new(x.numbers().len());
         let outputs = y.numbers().par_chunks(pixels).zip(dy.numbers().par_chunks(pixels));
-        dx.par_chunks_mut(size)
+        dx.pieces(size)
             .zip(x.numbers().par_chunks(size).zip(outputs))
             .with_min_len(8)
             .for_each(|(dx, (x, (y, dy)))| (kind.backward)([x, y, dy], *sizes, dx));
-        grads.register::<Flex>(node.id, flex_tensor(dx, x.dims::<4>()));
+        grads.register::<Flex>(node.id, flex_tensor(dx.numbers(), x.dims::<4>()));
     }
 }
 

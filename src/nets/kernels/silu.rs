@@ -9,6 +9,7 @@ use burn::tensor::{Tensor, activation};
 use rayon::prelude::*;
 
 use super::flex::{Host, Operands, flex_tensor, take};
+use super::fresh::Fresh;
 use super::vector::{self, vectorised};
 
 /// Numbers per piece of work.
@@ -20,11 +21,9 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return activation::silu(x);
     };
     let [host] = operands.hosts.clone();
-    let mut out = vec![0.0; host.numbers().len()];
-    out.par_chunks_mut(PIECE)
-        .zip(host.numbers().par_chunks(PIECE))
-        .for_each(|(out, x)| forward(x, out));
-    operands.output(Silu, host, flex_tensor(out, x.dims()))
+    let mut out = Fresh::new(host.numbers().len());
+    out.pieces(PIECE).zip(host.numbers().par_chunks(PIECE)).for_each(|(out, x)| forward(x, out));
+    operands.output(Silu, host, flex_tensor(out.numbers(), x.dims()))
 }
 
 #[derive(Debug)]
@@ -38,12 +37,12 @@ impl Backward<Flex, 1> for Silu {
         let [Some(node)] = ops.parents else { return };
         let shape = dy.layout().shape().clone();
         let dy = Host::new(dy);
-        let mut dx = vec![0.0; dy.numbers().len()];
-        dx.par_chunks_mut(PIECE)
+        let mut dx = Fresh::new(dy.numbers().len());
+        dx.pieces(PIECE)
             .zip(ops.state.numbers().par_chunks(PIECE))
             .zip(dy.numbers().par_chunks(PIECE))
             .for_each(|((dx, x), dy)| backward(x, dy, dx));
-        let dx = burn::tensor::TensorData::new(dx, shape);
+        let dx = burn::tensor::TensorData::new(dx.numbers(), shape);
         grads.register::<Flex>(node.id, burn_flex::FlexTensor::from_data(dx));
     }
 }

@@ -30,7 +30,7 @@ struct Steps {
 
 impl Steps {
     fn new(upscaler: &Upscaler) -> Self {
-        let machine = Arc::new(Machine { device: Device::flex() });
+        let machine = Arc::new(Machine::new(Device::flex()));
         let mut graph = Graph::default();
         let [small, large] = [4, 8].map(|size| {
             let data = Data { size, ..digits() };

@@ -56,7 +56,7 @@ impl Desk {
             size: 8,
             enlarging: enlarging.then(Enlarging::default),
             start,
-            machine: Arc::new(Machine { device: Device::flex() }),
+            machine: Arc::new(Machine::new(Device::flex())),
         };
         self.graph.add(Arc::new(stage), inputs)
     }
@@ -192,7 +192,7 @@ fn the_weights_with_the_nearest_pictures_are_kept() {
     let sampler = pixel().sampler;
     let choice = Choice { sampler, ..choice };
     let training = PixelTraining { choice: Some(choice.clone()), ..training(3, None) };
-    let machine = Arc::new(Machine { device: Device::flex() });
+    let machine = Arc::new(Machine::new(Device::flex()));
     let recipe = Recipe { steps: 2, batch: 8, ..Recipe::default() };
     let judge = ClassifierStage {
         name: "judge".to_owned(),

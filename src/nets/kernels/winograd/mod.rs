@@ -22,6 +22,7 @@ use rayon::prelude::*;
 pub(super) use self::gradient::weight_gradient;
 use self::transforms::{Grid, columns_transform, join, output_transform, rows_transform, split};
 pub(super) use self::weights::Weights;
+use super::fresh::Fresh;
 use super::panels::{Buffers, Finish, pictures};
 use super::scratch::Scratch;
 use super::shifts::Shape;
@@ -66,12 +67,12 @@ pub(super) fn correlate(x: &[f32], weights: &Weights, s: &Shape, finish: Finish<
     let tiles = Grid::new(s).tiles();
     // Every thread of a usual machine finds a job.
     let count = TOGETHER.div_ceil(tiles).min(s.n.div_ceil(8)).max(1);
-    let mut out = vec![0.0_f32; s.n * s.output()];
-    let jobs = out.par_chunks_mut(count * s.output()).zip(x.par_chunks(count * s.input()));
+    let mut out = Fresh::new(s.n * s.output());
+    let jobs = out.pieces(count * s.output()).zip(x.par_chunks(count * s.input()));
     jobs.for_each(|(out, x)| {
         ROOM.with_borrow_mut(|room| some(x, (weights, finish), s, room, out));
     });
-    out
+    out.numbers()
 }
 
 /// Computes some pictures on this thread.
