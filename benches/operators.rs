@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor, TensorData, module};
 use ersatz::nets::kernels::{
     Activation, Affine, Finish, Geometry, Grouping, batch_norm_train, conv2d, group_norm, silu,
 };
-use ersatz::terms::Seed;
+use ersatz::terms::{Precision, Seed};
 
 const ROUNDS: usize = 15;
 
@@ -135,7 +135,7 @@ fn convolution([n, inputs, pixels, outputs, kernel, stride]: [usize; 6]) {
                 x.clone(),
                 weight.clone(),
                 None,
-                Geometry { stride, padding: [padding; 2], groups: 1 },
+                Geometry { stride, padding: [padding; 2], groups: 1, precision: Precision::F32 },
             )
         },
         &|| {

@@ -31,13 +31,13 @@ fn main() {
         return;
     };
     println!(
-        "{:<18}{:>9}{:>9}{:>7}{:>20}{:>7}{:>15}{:>15}{:>7}",
+        "{:<22}{:>9}{:>9}{:>7}{:>20}{:>7}{:>15}{:>15}{:>7}",
         "row", "best ms", "theirs", "ratio", "turns [quartiles]", "cpu", "MiB", "theirs", "ratio"
     );
     for row in rows::names().filter(|row| options.wants(row)) {
         match compare(row, python, &options) {
-            Ok(line) => println!("{row:<18}{line}"),
-            Err(why) => println!("{row:<18} {why}"),
+            Ok(line) => println!("{row:<22}{line}"),
+            Err(why) => println!("{row:<22} {why}"),
         }
     }
 }

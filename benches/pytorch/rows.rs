@@ -15,7 +15,7 @@ use ersatz::nets::vgg::VggSpec;
 use ersatz::nets::vit::{VitFamily, VitSpec};
 use ersatz::nets::weights::parameter_count;
 use ersatz::nets::workers::among_workers;
-use ersatz::terms::Seed;
+use ersatz::terms::{Precision, Seed};
 
 use super::turns::Turns;
 
@@ -33,8 +33,8 @@ const NETS: [(&str, [usize; 4]); 10] = [
     ("inception", [8, 3, 299, 299]),
 ];
 
-/// The FID network is never trained.
-const ROWS: [(&str, &str); 19] = [
+/// The FID network is never trained. At last, products of factors in bfloat16.
+const ROWS: [(&str, &str); 25] = [
     ("resnet-20 train", "resnet-20"),
     ("resnet-20 infer", "resnet-20"),
     ("resnet-18 train", "resnet-18"),
@@ -54,6 +54,12 @@ const ROWS: [(&str, &str); 19] = [
     ("unet-small train", "unet-small"),
     ("unet-small infer", "unet-small"),
     ("inception infer", "inception"),
+    ("resnet-20 train bf16", "resnet-20"),
+    ("resnet-18 train bf16", "resnet-18"),
+    ("resnet-50 train bf16", "resnet-50"),
+    ("vit-s-16 train bf16", "vit-s-16"),
+    ("vit-ti-4 train bf16", "vit-ti-4"),
+    ("unet-small train bf16", "unet-small"),
 ];
 
 const CLASSES: usize = 10;
@@ -68,8 +74,10 @@ pub(crate) fn work(row: &str) {
     keep_memory();
     let (_, name) = ROWS.into_iter().find(|it| it.0 == row).expect("the row is in the table");
     let (_, shape) = NETS.into_iter().find(|it| it.0 == name).expect("the net is in the table");
-    let bench = Bench { trains: row.ends_with("train"), shape, turns: Turns::begin() };
-    let (site, [_, c, side, _]) = (Site::new(Seed::root(0), &Device::flex()), shape);
+    let bench = Bench { trains: row.contains("train"), shape, turns: Turns::begin() };
+    let precision = if row.ends_with("bf16") { Precision::Bf16 } else { Precision::F32 };
+    let site = Site::new(Seed::root(0), &Device::flex()).products(precision);
+    let [_, c, side, _] = shape;
     let resnet = |family, stem| ResNetSpec { family, stem, width: None }.build(c, CLASSES, &site);
     let vit = |family, patch| {
         VitSpec { family, patch, ..VitSpec::default() }.build(c, side, CLASSES, &site)

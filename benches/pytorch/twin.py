@@ -164,7 +164,7 @@ def classifier_step(net, x):
     targets = torch.arange(len(x)) % CLASSES
 
     def step():
-        loss = F.cross_entropy(net(x), targets)
+        loss = F.cross_entropy(net(x).float(), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -179,7 +179,7 @@ def diffusion_step(net, x):
     averages = [p.detach().clone() for p in parameters]
 
     def step():
-        loss = F.mse_loss(net(x), x)
+        loss = F.mse_loss(net(x).float(), x)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -200,13 +200,15 @@ def forward_pass(net, x):
 
 
 def main():
-    name, mode = sys.argv[1].split()
+    name, mode, *precision = sys.argv[1].split()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     start = resident()
     torch.manual_seed(0)
     build, shape = NETS[name]
     net, x = build(), torch.randn(shape)
     net.train(mode == "train")
+    if precision:
+        net.forward = torch.autocast("cpu", torch.bfloat16)(net.forward)
     kind = diffusion_step if name.startswith("unet") else classifier_step
     step = (kind if mode == "train" else forward_pass)(net, x)
     for _ in range(WARM):

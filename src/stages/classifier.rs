@@ -17,7 +17,7 @@ use crate::nets::resnet::ResNetSpec;
 use crate::nets::resnet_rs::ResNetRsSpec;
 use crate::nets::vit::VitSpec;
 use crate::nets::weights::{State, load_state, parameter_count, read_safetensors};
-use crate::terms::Seed;
+use crate::terms::{Precision, Seed};
 
 /// The name of this stage among the inputs of others.
 pub(super) const INPUT: &str = "classifier";
@@ -41,6 +41,21 @@ pub struct ClassifierSpec {
     pub start: String,
     /// Recipe and augmentation.
     pub training: SupervisedSpec,
+}
+
+impl ClassifierSpec {
+    /// Returns the name of the net, if there is one, and how exact its products are in training if
+    /// they are not single: `resnet-20-bf16`.
+    pub fn describe(&self) -> Option<String> {
+        self.net.built().map(|net| described(&net, &self.training))
+    }
+}
+
+fn described(net: &ClassifierNet, training: &SupervisedSpec) -> String {
+    match training.recipe.precision {
+        Precision::F32 => net.describe(),
+        Precision::Bf16 => net.describe() + "-bf16",
+    }
 }
 
 /// An architecture.
@@ -139,7 +154,9 @@ impl Stage for ClassifierStage {
             self.mix.make(&train, drawn.as_ref(), seed.child("mix")).map_err(Failure::other)?;
         let task =
             Supervised::new(&self.training, &mixed, &val, self.channels(), seed.child("task"));
+        let recipe = &self.training.recipe;
         let site = Site::new(seed.child("weights"), &self.machine.device);
+        let site = site.products(recipe.precision);
         let fresh = self.net.build(self.input, train.classes.len(), &site);
         let net = match inputs.get(START) {
             None => fresh,
@@ -150,10 +167,9 @@ impl Stage for ClassifierStage {
             }
         };
         let parameters = parameter_count(&net);
-        let recipe = &self.training.recipe;
         keeper::train(&task, net, recipe, &self.machine.device, (bench, context))?;
         let summary = json!({
-            "net": self.net.describe(), "parameters": parameters,
+            "net": described(&self.net, &self.training), "parameters": parameters,
             "pictures": mixed.len(), "steps": recipe.steps,
             "epochs": (recipe.steps * recipe.batch) as f64 / mixed.len() as f64,
         });
@@ -177,4 +193,23 @@ pub(super) fn trained(
     let state = weights(entry)?;
     let fresh = net.build(input, classes, &Site::new(Seed::root(0), &machine.device));
     load_state(fresh, &state).map_err(Failure::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys of finished stages stay: what is usual is not written. What is not shows in tables.
+    #[test]
+    fn precision_is_named_where_it_is_not_single() {
+        let spec = |text: &str| -> ClassifierSpec { toml::from_str(text).unwrap() };
+        let single = spec("[net.resnet]\nfamily = \"resnet-20\"");
+        assert_eq!(single.describe().unwrap(), "resnet-20");
+        let text = serde_json::to_string(&single.training).unwrap();
+        assert!(!text.contains("precision"), "{text}");
+        let half =
+            spec("training.recipe.precision = \"bf16\"\n[net.resnet]\nfamily = \"resnet-20\"");
+        assert_eq!(half.describe().unwrap(), "resnet-20-bf16");
+        assert_ne!(serde_json::to_string(&half.training).unwrap(), text);
+    }
 }

@@ -6,6 +6,7 @@ use crate::experiment::file::{Budget, Experiment};
 use crate::experiment::published::{PublishedTable, published};
 use crate::lab::classifiers::Mix;
 use crate::report::{Cell, Column, Estimate, Published, Row, Table, Unit};
+use crate::stages::ClassifierSpec;
 use crate::terms::Direction;
 
 /// What every interval of a report is.
@@ -108,7 +109,7 @@ fn accuracies(results: &[Results]) -> Table {
 /// Returns what the net of a row really is: a profile may train a small one under a paper's name.
 fn net_name(results: &Results, classifier: &str) -> String {
     let spec = results.cell.experiment.classifier.get(classifier);
-    spec.and_then(|spec| spec.net.built()).map(|net| net.describe()).unwrap_or_default()
+    spec.and_then(ClassifierSpec::describe).unwrap_or_default()
 }
 
 /// Returns the published columns that stand beside ours: mixes and the difference.

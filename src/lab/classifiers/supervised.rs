@@ -190,7 +190,7 @@ mod tests {
     use crate::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
     use crate::nets::resnet_rs::ResNetRsSpec;
     use crate::nets::vit::VitSpec;
-    use crate::terms::ClassNames;
+    use crate::terms::{ClassNames, Precision};
     use crate::testing::{Tol, close, close_f32};
 
     /// Returns pictures of noise of three classes in turn.
@@ -346,6 +346,7 @@ mod tests {
 
     fn resumes(optimizer: Optimizer) {
         let recipe = Recipe {
+            precision: Precision::F32,
             steps: 6,
             batch: 4,
             optimizer,

@@ -24,6 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::nets::weights::State;
+use crate::terms::Precision;
 
 pub use checkpoint::LogLine;
 pub use ema::Ema;
@@ -107,6 +108,11 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// Step length over time.
     pub learning_rate: LearningRate,
+    /// How exact the factors of products are while weights are found: `bf16` is faster where
+    /// processors have instructions for it (AVX512-BF16), and gives the same numbers where they
+    /// have none. Trained nets are used in single precision.
+    #[serde(skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
     /// Gradients are shortened to this global norm; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -127,6 +133,7 @@ impl Default for Recipe {
             batch: 64,
             optimizer: Optimizer::default(),
             learning_rate: LearningRate::default(),
+            precision: Precision::F32,
             clip_norm: None,
             ema: None,
             validate_every: 500,

@@ -10,7 +10,7 @@ use super::testing::course;
 use super::*;
 use crate::nets::blocks::Site;
 use crate::nets::weights::state_of;
-use crate::terms::Seed;
+use crate::terms::{Precision, Seed};
 use crate::testing::{Tol, close_all, close_f32, golden_json};
 
 /// A net of one matrix and one vector.
@@ -87,6 +87,7 @@ fn recipe(case: &Value, steps: usize) -> Recipe {
     // Python's names have no hyphens.
     let optimizer = case["optimizer"].to_string().replace('_', "-");
     Recipe {
+        precision: Precision::F32,
         steps,
         batch: 1,
         optimizer: serde_json::from_str(&optimizer).unwrap(),

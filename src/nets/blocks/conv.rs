@@ -84,9 +84,12 @@ impl Conv2dSpec {
         Conv2d {
             weight: site.draw("weight", shape, weight_init),
             bias: self.bias.then(|| site.draw("bias", [self.outputs], bias_init)),
-            stride: self.stride,
-            padding: self.padding,
-            groups: self.groups,
+            geometry: Geometry {
+                stride: self.stride,
+                padding: self.padding,
+                groups: self.groups,
+                precision: site.precision(),
+            },
         }
     }
 }
@@ -98,17 +101,14 @@ pub struct Conv2d {
     pub weight: Param<Tensor<4>>,
     /// `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
-    stride: usize,
-    padding: [usize; 2],
-    groups: usize,
+    #[module(skip)]
+    geometry: Geometry,
 }
 
 impl Conv2d {
     /// Returns `[n, outputs, h', w']` for `[n, inputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let Self { stride, padding, groups, .. } = *self;
-        let bias = self.bias.as_ref().map(Param::val);
-        conv2d(x, self.weight.val(), bias, Geometry { stride, padding, groups })
+        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.geometry)
     }
 
     /// Returns `relu(norm(conv(x)))` by running statistics, as one operator where there is one.
@@ -117,8 +117,6 @@ impl Conv2d {
     /// If the convolution has a bias.
     pub fn forward_norm_relu(&self, x: Tensor<4>, norm: &BatchNorm2d) -> Tensor<4> {
         assert!(self.bias.is_none(), "a norm has its own bias");
-        let Self { stride, padding, groups, .. } = *self;
-        let geometry = Geometry { stride, padding, groups };
-        conv_norm_relu(x, self.weight.val(), geometry, norm.known())
+        conv_norm_relu(x, self.weight.val(), self.geometry, norm.known())
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::terms::Seed;
+use crate::terms::{Precision, Seed};
 
 /// A place in a net under construction: the device and the random address of the parameters there.
 #[derive(Clone, Debug)]
@@ -11,30 +11,42 @@ pub struct Site {
     /// Absent where all weights will come from a file.
     seed: Option<Seed>,
     device: Device,
+    precision: Precision,
 }
 
 impl Site {
     /// Starts a net whose weights are decided by `seed`.
     pub fn new(seed: Seed, device: &Device) -> Self {
-        Self { seed: Some(seed), device: device.clone() }
+        Self { seed: Some(seed), device: device.clone(), precision: Precision::F32 }
     }
 
     /// Starts a net whose weights come from a file: until then all of them are 0.
     pub fn blank(device: &Device) -> Self {
-        Self { seed: None, device: device.clone() }
+        Self { seed: None, device: device.clone(), precision: Precision::F32 }
     }
 
     /// Returns the site of a part, by the name it has in a state dict.
     #[must_use]
     pub fn at(&self, name: &str) -> Self {
         let seed = self.seed.as_ref().map(|seed| seed.child(name));
-        Self { seed, device: self.device.clone() }
+        Self { seed, ..self.clone() }
     }
 
     /// Returns the site of a numbered part.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.at(&index.to_string())
+    }
+
+    /// Sets how exact the products of all layers are; otherwise they are in single precision.
+    #[must_use]
+    pub fn products(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Returns how exact products are.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Returns the device the parameters live on.

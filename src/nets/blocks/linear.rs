@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::{Init, Site};
 use crate::nets::kernels::{LinearWeights, linear};
+use crate::terms::Precision;
 
 /// `y = x W^T + b`, as `torch.nn.Linear`.
 #[derive(Module, Debug)]
@@ -13,6 +14,8 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Linear {
@@ -22,6 +25,7 @@ impl Linear {
         Self {
             weight: site.draw("weight", [outputs, inputs], init),
             bias: Some(site.draw("bias", [outputs], init)),
+            precision: site.precision(),
         }
     }
 
@@ -35,6 +39,7 @@ impl Linear {
         Self {
             weight: site.draw("weight", [outputs, inputs], init),
             bias: Some(site.draw("bias", [outputs], Init::Constant(0.0))),
+            precision: site.precision(),
         }
     }
 
@@ -44,12 +49,12 @@ impl Linear {
     /// If there is no bias.
     pub(super) fn weights(&self) -> LinearWeights {
         let bias = self.bias.as_ref().expect("the maps of a transformer's layer have a bias");
-        LinearWeights { weight: self.weight.val(), bias: bias.val() }
+        LinearWeights { weight: self.weight.val(), bias: bias.val(), precision: self.precision }
     }
 
     /// Returns `[..., outputs]` for `[..., inputs]`. On the CPU a row's numbers do not depend on
     /// the rows beside it.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.precision)
     }
 }

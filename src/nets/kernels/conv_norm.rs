@@ -63,7 +63,7 @@ fn run(
 mod tests {
     use super::super::laws::{draw, numbers, on_threads};
     use super::*;
-    use crate::terms::Seed;
+    use crate::terms::{Precision, Seed};
     use crate::testing::{Tol, close_f32};
 
     /// `[n, inputs, h, w, outputs]`, then height and width of the kernel, stride, and padding in
@@ -89,7 +89,8 @@ mod tests {
         let norm = KnownNorm { mean: draw([o], seed("mean")), variance, affine };
         let scale = 1.0 / ((c * kernel_h * kernel_w) as f64).sqrt();
         let weight = draw([o, c, kernel_h, kernel_w], seed("w")) * scale;
-        let geometry = Geometry { stride, padding: [above, left], groups: 1 };
+        let precision = Precision::F32;
+        let geometry = Geometry { stride, padding: [above, left], groups: 1, precision };
         (draw([n, c, h, w], seed("x")), weight, geometry, norm)
     }
 

@@ -23,6 +23,7 @@ mod layer_norm;
 mod linear;
 mod memory;
 mod packed;
+mod pairs;
 mod panels;
 mod pooling;
 mod scratch;

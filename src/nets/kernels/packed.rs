@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::pairs::pair_rows;
 use super::transpose::{Source, transpose};
+use crate::terms::Precision;
 
 /// Outputs of a tile.
 pub(super) const ROWS: usize = 8;
@@ -36,14 +38,18 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Packs the weights of `outputs` outputs over `inputs` inputs and `taps` places of the kernel.
-    pub(super) fn new(stored: Stored<'_>, [outputs, inputs, taps]: [usize; 3]) -> Self {
+    pub(super) fn new(
+        stored: Stored<'_>,
+        [outputs, inputs, taps]: [usize; 3],
+        precision: Precision,
+    ) -> Self {
         let depth = inputs * taps;
         let mut numbers = vec![0.0; outputs.div_ceil(ROWS) * depth * ROWS];
         numbers.par_chunks_mut(depth * ROWS).enumerate().for_each(|(tile, to)| {
             let first = tile * ROWS;
             stored.pack(first..outputs.min(first + ROWS), [inputs, taps], to);
         });
-        Self { numbers, depth }
+        Self { numbers, depth }.at(precision, inputs)
     }
 
     /// Packs matrices of `outputs` outputs over `inputs` inputs; `pack(first, tiles)` writes the
@@ -61,6 +67,20 @@ impl Packed {
         }
         tiles.par_iter_mut().enumerate().for_each(|(tile, to)| pack(tile * ROWS, to));
         all.map(|numbers| Self { numbers, depth: inputs })
+    }
+
+    /// Returns the same with the inputs of each tap in pairs, if the precision wants them.
+    pub(super) fn at(self, precision: Precision, inputs: usize) -> Self {
+        if precision.is_single() {
+            return self;
+        }
+        let half = inputs.div_ceil(2);
+        let mut numbers = vec![0.0; self.numbers.len() / inputs * half];
+        let taps = self.numbers.chunks_exact(inputs * ROWS);
+        for (rows, pairs) in taps.zip(numbers.chunks_exact_mut(half * ROWS)) {
+            pair_rows(rows, ROWS, pairs);
+        }
+        Self { numbers, depth: self.depth / inputs * half }
     }
 }
 

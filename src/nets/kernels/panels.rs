@@ -17,9 +17,13 @@ use rayon::prelude::*;
 
 use super::fresh::Fresh;
 use super::packed::{Packed, ROWS};
+#[cfg(target_arch = "x86_64")]
+use super::pairs::add_pairs;
+use super::pairs::{add_products, pair_rows};
 use super::scratch::Scratch;
 use super::shifts::{Shape, gather};
-use super::vector::{LANES, Level, level, vectorised};
+use super::vector::{LANES, Level, adds_pairs, level, vectorised};
+use crate::terms::Precision;
 
 /// Vectors of a tile, at most: 8 x 3 sums, 3 numbers and a weight are 28 of 32 registers.
 const VECTORS: usize = 3;
@@ -86,11 +90,16 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
-/// Planes and panels, used again for one job after the other.
+/// Planes and panels, used again for one job after the other: threads that allocate wait for each
+/// other.
 #[derive(Default)]
 pub(super) struct Buffers {
+    pairs: Scratch,
     planes: Scratch,
     panels: Scratch,
+    places: Vec<Place>,
+    /// Where rows begin in the planes.
+    rows: Vec<usize>,
 }
 
 /// Returns the convolution of all pictures; with several groups, `s` is the shape of one group,
@@ -137,27 +146,21 @@ pub(super) fn pictures(
     x: &[f32],
     (weights, finish): (&Packed, Finish<'_>),
     s: &Shape,
-    buffers: &mut Buffers,
+    Buffers { pairs, planes, panels: numbers, places, rows: begins }: &mut Buffers,
     out: &mut [f32],
 ) {
-    let size = s.planes() * s.plane();
-    let planes: &[f32] = if s.is_pointwise() {
-        x
-    } else {
-        // A vector at the end of a picture may reach out of it.
-        let planes = buffers.planes.numbers(x.len() / s.input() * size + LANES);
-        for (x, planes) in x.chunks_exact(s.input()).zip(planes.chunks_exact_mut(size)) {
-            gather(x, s, planes);
-        }
-        planes
+    let paired = s.paired();
+    let (x, s) = match s.precision {
+        Precision::F32 => (x, s),
+        Precision::Bf16 => (&*pair_channels(x, s, pairs), &paired),
     };
-    let places: Vec<Place> = (0..x.len() / s.input() * s.pixels().div_ceil(LANES))
-        .map(|index| Place::new(index, s))
-        .collect();
+    let planes = if s.is_pointwise() { x } else { gather_all(x, s, planes) };
+    places.clear();
+    let vectors = x.len() / s.input() * s.pixels().div_ceil(LANES);
+    places.extend((0..vectors).map(|index| Place::new(index, s)));
     // Panels of nearly the same size.
-    let count = places.len().div_ceil(VECTORS);
-    let bound = |i: usize| i * places.len() / count;
-    let panels: Vec<&[Place]> = (0..count).map(|i| &places[bound(i)..bound(i + 1)]).collect();
+    let count = vectors.div_ceil(VECTORS);
+    let panel = |i: usize| &places[i * vectors / count..(i + 1) * vectors / count];
     let run = |first: usize, rows: &Range<usize>, seen: &mut dyn FnMut(&Tile<'_>)| {
         for (i, weights) in weights.numbers.chunks_exact(weights.depth * ROWS).enumerate() {
             let channel = i * ROWS;
@@ -173,33 +176,56 @@ pub(super) fn pictures(
     };
     let depth = weights.depth;
     if reads_planes(s) && x.len() == s.input() {
-        let row = |ky| (0..s.planes()).map(move |plane| plane * s.plane() + s.window(ky));
-        let rows: Vec<usize> = (0..s.kernel[0]).flat_map(row).collect();
-        let last = rows.iter().max().map_or(0, |row| *row);
+        begins.clear();
+        for ky in 0..s.kernel[0] {
+            begins.extend((0..s.planes()).map(|plane| plane * s.plane() + s.window(ky)));
+        }
+        let last = begins.iter().max().map_or(0, |row| *row);
         return run(0, &(0..depth), &mut |tile| {
-            for panel in &panels {
-                let seen = Seen { numbers: &planes[panel[0].start..], begins: &rows, last };
-                tile.run(panel, seen, s, out);
+            for panel in (0..count).map(panel) {
+                tile.run(panel, Seen { numbers: &planes[panel[0].start..], begins, last }, s, out);
             }
         });
     }
     let room = depth.min(DEPTH) * VECTORS * LANES; // Of one panel.
     let together = (NEAR / room).max(1);
-    let numbers = buffers.panels.numbers(together * room);
-    for chunk in panels.chunks(together) {
+    let numbers = numbers.numbers(together * room);
+    for start in (0..count).step_by(together) {
+        let chunk = || (start..count.min(start + together)).map(panel);
         for first in (0..depth).step_by(DEPTH) {
             let rows = first..depth.min(first + DEPTH);
-            for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact_mut(room)) {
+            for (panel, numbers) in chunk().zip(numbers.chunks_exact_mut(room)) {
                 fill(panel, planes, s, rows.clone(), numbers);
             }
             run(first, &rows, &mut |tile| {
-                for (panel, numbers) in chunk.iter().zip(numbers.chunks_exact(room)) {
+                for (panel, numbers) in chunk().zip(numbers.chunks_exact(room)) {
                     let last = (rows.len() - 1) * panel.len() * LANES;
                     tile.run(panel, Seen { numbers, begins: &[], last }, s, out);
                 }
             });
         }
     }
+}
+
+/// Returns all pictures with their channels in pairs.
+fn pair_channels<'a>(x: &[f32], s: &Shape, pairs: &'a mut Scratch) -> &'a mut [f32] {
+    let size = s.paired().input();
+    let pairs = pairs.numbers(x.len() / s.input() * size);
+    for (x, pairs) in x.chunks_exact(s.input()).zip(pairs.chunks_exact_mut(size)) {
+        pair_rows(x, s.h * s.w, pairs);
+    }
+    pairs
+}
+
+/// Returns the planes of all pictures.
+fn gather_all<'a>(x: &[f32], s: &Shape, planes: &'a mut Scratch) -> &'a [f32] {
+    let size = s.planes() * s.plane();
+    // A vector at the end of a picture may reach out of it.
+    let planes = planes.numbers(x.len() / s.input() * size + LANES);
+    for (x, planes) in x.chunks_exact(s.input()).zip(planes.chunks_exact_mut(size)) {
+        gather(x, s, planes);
+    }
+    planes
 }
 
 /// Copies what a panel sees in some rows: `[rows, vectors * LANES]`, zeros behind a picture's end.
@@ -264,23 +290,21 @@ impl Tile<'_> {
         assert!(seen.begins.is_empty() || seen.begins.len() == depth, "every row begins somewhere");
         assert!(seen.last + width <= seen.numbers.len(), "all rows lie in the numbers");
         #[cfg(target_arch = "x86_64")]
-        match level() {
-            // SAFETY: the processor has these instructions.
-            Level::Avx512 => unsafe {
-                return match (panel.len(), seen.begins.is_empty()) {
-                    (1, true) => avx512::<1, true>(self, panel, seen, s, out),
-                    (2, true) => avx512::<2, true>(self, panel, seen, s, out),
-                    (_, true) => avx512::<VECTORS, true>(self, panel, seen, s, out),
-                    (1, false) => avx512::<1, false>(self, panel, seen, s, out),
-                    (2, false) => avx512::<2, false>(self, panel, seen, s, out),
-                    (_, false) => avx512::<VECTORS, false>(self, panel, seen, s, out),
-                };
-            },
-            // SAFETY: the processor has these instructions.
-            Level::Avx2 => unsafe { return avx2(self, panel, seen, s, out) },
-            Level::Plain => {}
+        // SAFETY: the processor has these instructions.
+        unsafe {
+            match (level(), s.precision) {
+                (Level::Avx512, Precision::F32) => return avx512(self, panel, seen, s, out),
+                (Level::Avx512, Precision::Bf16) if adds_pairs() => {
+                    return avx512_pairs(self, panel, seen, s, out);
+                }
+                (Level::Avx512 | Level::Avx2, _) => return avx2(self, panel, seen, s, out),
+                (Level::Plain, _) => {}
+            }
         }
-        tile_loop(self, panel, seen, (s, out), |a, b, sum| a * b + sum);
+        match s.precision {
+            Precision::F32 => tile_loop(self, panel, seen, (s, out), |a, b, sum| a * b + sum),
+            Precision::Bf16 => tile_loop(self, panel, seen, (s, out), add_products),
+        }
     }
 
     /// Returns where the numbers of a place are in the row of an output.
@@ -330,77 +354,114 @@ fn tile_loop(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2(tile: &Tile<'_>, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
-    tile_loop(tile, panel, seen, (s, out), f32::mul_add);
+    match s.precision {
+        Precision::F32 => tile_loop(tile, panel, seen, (s, out), f32::mul_add),
+        Precision::Bf16 => tile_loop(tile, panel, seen, (s, out), add_products),
+    }
 }
 
-/// `BESIDE`: rows follow each other; asked once, for in the loop the question costs registers.
-///
-/// # Safety
-/// The processor has AVX-512F, and the assertions of [`Tile::run`] hold.
+/// Defines the variants of a tile for AVX-512 with an operation that adds products to sums.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-#[expect(clippy::needless_range_loop, reason = "as loops over items they cost a tenth more")]
-unsafe fn avx512<const V: usize, const BESIDE: bool>(
-    tile: &Tile<'_>,
-    panel: &[Place],
-    seen: Seen<'_>,
-    s: &Shape,
-    out: &mut [f32],
-) {
-    use std::arch::x86_64::{
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+macro_rules! tiles {
+    ($name:ident, $features:literal, $add:path) => {
+        /// # Safety
+        /// The processor has the instructions, and the assertions of [`Tile::run`] hold.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(
+            all: &Tile<'_>,
+            panel: &[Place],
+            seen: Seen<'_>,
+            s: &Shape,
+            out: &mut [f32],
+        ) {
+            /// `BESIDE`: rows follow each other; asked once, for in the loop the question costs
+            /// registers. Loops over items cost a tenth more than those over places.
+            ///
+            /// # Safety
+            /// As above.
+            #[target_feature(enable = $features)]
+            unsafe fn tile<const V: usize, const BESIDE: bool>(
+                tile: &Tile<'_>,
+                panel: &[Place],
+                seen: Seen<'_>,
+                s: &Shape,
+                out: &mut [f32],
+            ) {
+                use std::arch::x86_64::{
+                    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
+                    _mm512_setzero_ps, _mm512_storeu_ps,
+                };
+                let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
+                let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
+                if !tile.begins {
+                    // Over all rows: with `tile.rows` as its end the sums would lie in memory, not
+                    // registers.
+                    for row in 0..ROWS {
+                        if row >= tile.rows {
+                            break;
+                        }
+                        for v in 0..V {
+                            let old = &out[tile.target(row, panel[v], s)];
+                            // SAFETY: the mask lets through the numbers of the slice.
+                            sums[row][v] =
+                                unsafe { _mm512_maskz_loadu_ps(mask(panel[v]), old.as_ptr()) };
+                        }
+                    }
+                }
+                // Neither checked places nor `add`: builds with debug assertions ask much in this
+                // loop.
+                let numbers = seen.numbers.as_ptr();
+                for (k, weights) in tile.weights.as_chunks::<ROWS>().0.iter().enumerate() {
+                    // Loops, not closures: those would not be compiled for these instructions.
+                    let mut right = [_mm512_setzero_ps(); V];
+                    let row = if BESIDE { k * V * LANES } else { seen.begins[k] };
+                    let numbers = numbers.wrapping_add(row);
+                    for v in 0..V {
+                        // SAFETY: all rows lie in the numbers.
+                        right[v] = unsafe { _mm512_loadu_ps(numbers.wrapping_add(v * LANES)) };
+                    }
+                    for row in 0..ROWS {
+                        let weight = _mm512_set1_ps(weights[row]);
+                        for v in 0..V {
+                            sums[row][v] = $add(weight, right[v], sums[row][v]);
+                        }
+                    }
+                }
+                for row in 0..ROWS {
+                    if row >= tile.rows {
+                        break;
+                    }
+                    for v in 0..V {
+                        let to = &mut out[tile.target(row, panel[v], s)];
+                        let y = finished(sums[row][v], tile.finish, row);
+                        if panel[v].count == LANES {
+                            // SAFETY: the slice is a vector.
+                            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), y) };
+                            continue;
+                        }
+                        // SAFETY: the mask lets through the numbers of the slice.
+                        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(panel[v]), y) };
+                    }
+                }
+            }
+            // SAFETY: as above.
+            unsafe {
+                match (panel.len(), seen.begins.is_empty()) {
+                    (1, true) => tile::<1, true>(all, panel, seen, s, out),
+                    (2, true) => tile::<2, true>(all, panel, seen, s, out),
+                    (_, true) => tile::<VECTORS, true>(all, panel, seen, s, out),
+                    (1, false) => tile::<1, false>(all, panel, seen, s, out),
+                    (2, false) => tile::<2, false>(all, panel, seen, s, out),
+                    (_, false) => tile::<VECTORS, false>(all, panel, seen, s, out),
+                }
+            }
+        }
     };
-    let mask = |place: Place| ((1_u32 << place.count) - 1) as u16;
-    let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
-    if !tile.begins {
-        // Over all rows: with `tile.rows` as its end the sums would lie in memory, not registers.
-        for row in 0..ROWS {
-            if row >= tile.rows {
-                break;
-            }
-            for v in 0..V {
-                let old = &out[tile.target(row, panel[v], s)];
-                // SAFETY: the mask lets through the numbers of the slice.
-                sums[row][v] = unsafe { _mm512_maskz_loadu_ps(mask(panel[v]), old.as_ptr()) };
-            }
-        }
-    }
-    // Neither checked places nor `add`: builds with debug assertions ask much in this loop.
-    let numbers = seen.numbers.as_ptr();
-    for (k, weights) in tile.weights.as_chunks::<ROWS>().0.iter().enumerate() {
-        // Loops, not closures: those would not be compiled for these instructions.
-        let mut right = [_mm512_setzero_ps(); V];
-        let row = if BESIDE { k * V * LANES } else { seen.begins[k] };
-        let numbers = numbers.wrapping_add(row);
-        for v in 0..V {
-            // SAFETY: all rows lie in the numbers.
-            right[v] = unsafe { _mm512_loadu_ps(numbers.wrapping_add(v * LANES)) };
-        }
-        for row in 0..ROWS {
-            let weight = _mm512_set1_ps(weights[row]);
-            for v in 0..V {
-                sums[row][v] = _mm512_fmadd_ps(weight, right[v], sums[row][v]);
-            }
-        }
-    }
-    for row in 0..ROWS {
-        if row >= tile.rows {
-            break;
-        }
-        for v in 0..V {
-            let to = &mut out[tile.target(row, panel[v], s)];
-            let y = finished(sums[row][v], tile.finish, row);
-            if panel[v].count == LANES {
-                // SAFETY: the slice is a vector.
-                unsafe { _mm512_storeu_ps(to.as_mut_ptr(), y) };
-                continue;
-            }
-            // SAFETY: the mask lets through the numbers of the slice.
-            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(panel[v]), y) };
-        }
-    }
 }
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512, "avx512f", std::arch::x86_64::_mm512_fmadd_ps);
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512_pairs, "avx512f,avx512bf16", add_pairs);
 
 /// Returns what [`Finish::of`] does.
 #[cfg(target_arch = "x86_64")]

@@ -6,6 +6,8 @@
 //! numbers that all outputs look at lie side by side, row after row: a window of the plane. A
 //! picture is copied once per column where patches ("im2col") would copy it once per weight.
 
+use crate::terms::Precision;
+
 /// All sizes of a convolution. Kernel and padding are those of height and of width.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -19,6 +21,8 @@ pub(super) struct Shape {
     pub(super) padding: [usize; 2],
     pub(super) out_h: usize,
     pub(super) out_w: usize,
+    /// Of the factors of products.
+    pub(super) precision: Precision,
 }
 
 impl Shape {
@@ -35,6 +39,11 @@ impl Shape {
     /// Numbers of an output picture.
     pub(super) fn output(&self) -> usize {
         self.outputs * self.pixels()
+    }
+
+    /// The same with the channels in pairs.
+    pub(super) fn paired(&self) -> Self {
+        Self { inputs: self.inputs.div_ceil(2), ..*self }
     }
 
     /// Planes of a picture.

@@ -14,6 +14,7 @@ use super::gelu::{self, Gelu};
 use super::gemm::{Matrix, Target, multiply};
 use super::layer_norm::{Moments, normalise};
 use super::vector::{LANES, exp, vectorised};
+use crate::terms::Precision;
 
 /// A linear map: `[outputs, inputs]` and `[outputs]`.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct LinearWeights {
     pub weight: Tensor<2>,
     /// `[outputs]`.
     pub bias: Tensor<1>,
+    /// Of the factors of products.
+    pub precision: Precision,
 }
 
 /// A layer normalisation.
@@ -93,11 +96,13 @@ fn host<const D: usize>(x: &Tensor<D>) -> Option<Host> {
 struct Linear {
     weight: Host,
     bias: Host,
+    precision: Precision,
 }
 
 impl Linear {
     fn new(weights: &LinearWeights) -> Option<Self> {
-        Some(Self { weight: host(&weights.weight)?, bias: host(&weights.bias)? })
+        let [weight, bias] = [host(&weights.weight)?, host(&weights.bias)?];
+        Some(Self { weight, bias, precision: weights.precision })
     }
 
     fn weight(&self) -> Weight<'_> {
@@ -142,7 +147,7 @@ impl Branch {
         let affine = [weight.numbers(), bias.numbers()];
         let (d, inner) = (affine[0].len(), self.inner.weight());
         let count = tokens.len() / d;
-        rows.fill(count, d, |first, to| {
+        rows.fill([count, d], self.inner.precision, |first, to| {
             let mut moments = [Moments::default(); dense::ROWS];
             normalise(&tokens[first * d..][..to.len()], to, &mut moments, affine, self.epsilon);
         });
@@ -209,7 +214,8 @@ impl Layer {
             softmax(scores, t, (1.0 / (part as f64).sqrt()) as f32);
             multiply(Matrix::new(scores, t, t), v, out, Target::Replace);
         });
-        rows.fill(tokens.len() / d, d, |first, to| {
+        let precision = self.attention.outer.precision;
+        rows.fill([tokens.len() / d, d], precision, |first, to| {
             for (row, to) in (first..).zip(to.chunks_exact_mut(d)) {
                 let (picture, token) = (row / t, row % t);
                 for (head, to) in to.chunks_exact_mut(part).enumerate() {
@@ -226,7 +232,8 @@ impl Layer {
         self.perceptron.begin(tokens, buffers, |x| gelu::in_place(x, self.gelu));
         let Buffers { rows, wide, .. } = buffers;
         let [d, hidden] = self.perceptron.outer.weight.dims();
-        rows.fill(tokens.len() / d, hidden, |first, to| {
+        let precision = self.perceptron.outer.precision;
+        rows.fill([tokens.len() / d, hidden], precision, |first, to| {
             to.copy_from_slice(&wide[first * hidden..][..to.len()]);
         });
         self.perceptron.end(rows, tokens);

@@ -24,6 +24,18 @@ pub(super) enum Level {
     Avx512,
 }
 
+/// Returns whether the processor adds the products of pairs in bfloat16 in one instruction.
+pub(super) fn adds_pairs() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
 /// Returns the level of this process.
 pub(super) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();

@@ -13,10 +13,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use super::pairs::add_pairs;
+use super::pairs::{add_products, pair_apart, pair_neighbours};
 use super::scratch::Scratch;
 use super::shifts::Shape;
 use super::transpose::{Source, transpose};
-use super::vector::{LANES, Level, level};
+use super::vector::{LANES, Level, adds_pairs, level};
+use crate::terms::Precision;
 
 /// Pieces of work of a group, at least where there are as many pictures.
 const PIECES: usize = 8;
@@ -37,29 +41,42 @@ pub(super) const VECTORS: usize = 3;
 const NEAR: usize = 256;
 
 thread_local! {
-    /// Pictures in their order, kept from call to call.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// Kept from call to call.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// Buffers of a thread.
+#[derive(Default)]
+struct Buffers {
+    /// Pictures in their order.
+    ordered: Scratch,
+    /// The same, every number with that of the next output pixel.
+    pairs: Scratch,
+    /// Gradients with that of the next pixel.
+    pulled: Scratch,
 }
 
 /// Returns the gradient, `[groups * outputs, inputs, kh, kw]`; `s` is the shape of one group.
 pub(super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape, groups: usize) -> Vec<f32> {
     let sums = |group: usize, outputs: Range<usize>, pictures: Range<usize>| {
         let piece = Piece { x, dy, s, groups, group, outputs };
-        SCRATCH.with_borrow_mut(|scratch| piece.sums(pictures, scratch))
+        BUFFERS.with_borrow_mut(|buffers| piece.sums(pictures, buffers))
     };
     let blocks = [BLOCK, s.kernel[0] * width(s)];
-    by_pieces(s, groups, blocks, sums, |lanes, output, target| collect(lanes, output, s, target))
+    by_pieces(s, groups, blocks, sums, |lanes, output, target, total| {
+        collect((lanes, output), s, target, total);
+    })
 }
 
 /// Returns a gradient whose sums are taken in pieces: `sums` of some outputs of a group over some
 /// pictures, neither empty, in blocks of at least `block` outputs with so many sums each. `collect`
-/// adds the sums of all lanes of an output of a block and writes its gradient.
+/// adds the sums of all lanes of an output of a block and writes its gradient, with a scratch.
 pub(super) fn by_pieces(
     s: &Shape,
     groups: usize,
     [block, each]: [usize; 2],
     sums: impl Fn(usize, Range<usize>, Range<usize>) -> Vec<f32> + Sync,
-    collect: impl Fn(&[Vec<f32>], usize, &mut [f32]) + Sync,
+    collect: impl Fn(&[Vec<f32>], usize, &mut [f32], &mut Vec<f32>) + Sync,
 ) -> Vec<f32> {
     let most = if groups > 1 { 1 } else { PIECES };
     let limit = (s.outputs / block).clamp(1, most);
@@ -93,9 +110,10 @@ pub(super) fn by_pieces(
         targets.push(target);
         rest = behind;
     }
-    targets.into_par_iter().zip(pieces.par_chunks(lanes)).for_each(|(target, lanes)| {
+    let all = targets.into_par_iter().zip(pieces.par_chunks(lanes));
+    all.for_each_init(Vec::new, |scratch, (target, lanes)| {
         for (output, target) in target.chunks_exact_mut(size).enumerate() {
-            collect(lanes, output, target);
+            collect(lanes, output, target, scratch);
         }
     });
     dw
@@ -106,20 +124,25 @@ fn width(s: &Shape) -> usize {
     (s.kernel[1] * s.inputs).next_multiple_of(LANES)
 }
 
-/// Returns the sums of an output, `count` numbers, over all lanes in their order.
-pub(super) fn total(lanes: &[Vec<f32>], output: usize, count: usize) -> Vec<f32> {
-    let mut total = vec![0.0_f32; count];
+/// Sets `total` to the sums of an output, `count` numbers, over all lanes in their order.
+pub(super) fn add_lanes(lanes: &[Vec<f32>], output: usize, count: usize, total: &mut Vec<f32>) {
+    total.clear();
+    total.resize(count, 0.0);
     for lane in lanes.iter().filter(|lane| !lane.is_empty()) {
         let sums = &lane[output * count..][..count];
         total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
     }
-    total
 }
 
 /// Adds the lanes of an output, and brings them into the order of weights.
-fn collect(lanes: &[Vec<f32>], output: usize, s: &Shape, target: &mut [f32]) {
+fn collect(
+    (lanes, output): (&[Vec<f32>], usize),
+    s: &Shape,
+    target: &mut [f32],
+    total: &mut Vec<f32>,
+) {
     let ([kernel_h, kernel_w], inputs, width) = (s.kernel, s.inputs, width(s));
-    let total = total(lanes, output, kernel_h * width);
+    add_lanes(lanes, output, kernel_h * width, total);
     if s.kernel == [1, 1] {
         return target.copy_from_slice(&total[..inputs]);
     }
@@ -144,12 +167,15 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     /// Returns the sums over some pictures, `[outputs in whole tiles, kh, width]`.
-    fn sums(&self, pictures: Range<usize>, scratch: &mut Scratch) -> Vec<f32> {
+    fn sums(&self, pictures: Range<usize>, buffers: &mut Buffers) -> Vec<f32> {
         let Self { x, s, groups, group, outputs, .. } = self;
         let [rows, columns] = [0, 1].map(|axis| [s.h, s.w][axis] + 2 * s.padding[axis]);
         let size = rows * columns * s.inputs;
         let together = NEAR.div_ceil(s.pixels()).min(pictures.len());
-        let seen = scratch.numbers(together * size + width(s));
+        let Buffers { ordered, pairs, pulled } = buffers;
+        let (pixel, behind) = (s.stride * s.inputs, width(s));
+        // A vector at the end of a picture may reach out of it, and so may its neighbour.
+        let seen = ordered.numbers(together * size + behind + pixel);
         seen.fill(0.0);
         let tiles = outputs.len().div_ceil(ROWS);
         let mut sums = vec![0.0; tiles * ROWS * s.kernel[0] * width(s)];
@@ -159,21 +185,29 @@ impl Piece<'_> {
                 let from = &x[(picture * groups + group) * s.input()..][..s.input()];
                 order(from, s, columns, seen);
             }
+            let seen: &[f32] = match s.precision {
+                Precision::F32 => seen,
+                Precision::Bf16 => {
+                    let pairs = pairs.numbers(together * size + behind);
+                    pair_apart(seen, pixel, pairs);
+                    pairs
+                }
+            };
             // Whole pictures if several fit, else some rows of one.
             let near = NEAR.div_ceil(s.out_w).min(s.out_h);
             let near = if some.len() > 1 { s.out_h } else { near };
             for first in (0..s.out_h).step_by(near) {
                 let lines = first..s.out_h.min(first + near);
                 let part = Part { columns, size, pictures: some, lines };
-                self.add(seen, &part, &mut sums);
+                self.add(seen, &part, pulled, &mut sums);
             }
         }
         sums
     }
 
     /// Adds the products of some lines of some pictures.
-    fn add(&self, seen: &[f32], part: &Part<'_>, sums: &mut [f32]) {
-        let Self { s, groups, group, outputs, dy, .. } = self;
+    fn add(&self, seen: &[f32], part: &Part<'_>, pulled: &mut Scratch, sums: &mut [f32]) {
+        let Self { s, outputs, .. } = self;
         let vectors = width(s) / LANES;
         let panels = vectors.div_ceil(VECTORS);
         let bound = |i: usize| i * vectors / panels;
@@ -183,25 +217,28 @@ impl Piece<'_> {
             true => (1, part.lines.len() * s.out_w),
             false => (part.lines.len(), s.out_w),
         };
-        let pixel = s.stride * s.inputs;
+        let pulled = self.pulled(part, [lines, length], pulled);
+        let (length, pixel) = match s.precision {
+            Precision::F32 => (length, s.stride * s.inputs),
+            Precision::Bf16 => (length.div_ceil(2), 2 * s.stride * s.inputs),
+        };
         for ky in 0..s.kernel[0] {
             for panel in 0..panels {
                 let columns = bound(panel) * LANES..bound(panel + 1) * LANES;
                 let top = (part.lines.start * s.stride + ky) * part.columns * s.inputs;
                 for (tile, first) in outputs.clone().step_by(ROWS).enumerate() {
-                    let picture = part.pictures[0] * groups + group;
-                    let place = picture * s.output() + first * s.pixels();
                     let walk = Walk {
                         seen: &seen[top + columns.start..],
-                        dy: &dy[place + part.lines.start * s.out_w..],
+                        dy: &pulled.numbers[(first - outputs.start) * pulled.row..],
                         pictures: part.pictures.len(),
-                        picture: [part.size, groups * s.output()],
+                        picture: [part.size, pulled.picture],
                         lines,
-                        line: [s.stride * part.columns * s.inputs, s.out_w],
+                        line: [s.stride * part.columns * s.inputs, pulled.line],
                         length,
                         pixel,
                         rows: (outputs.end - first).min(ROWS),
-                        row: s.pixels(),
+                        row: pulled.row,
+                        precision: s.precision,
                     };
                     let start = (tile * ROWS * s.kernel[0] + ky) * width(s) + columns.start;
                     let step = s.kernel[0] * width(s);
@@ -210,6 +247,56 @@ impl Piece<'_> {
             }
         }
     }
+}
+
+impl<'a> Piece<'a> {
+    /// Returns the gradients of some lines of some pictures, for the first output of the piece.
+    fn pulled<'b>(
+        &self,
+        part: &Part<'_>,
+        [lines, length]: [usize; 2],
+        pairs: &'b mut Scratch,
+    ) -> Pulled<'b>
+    where
+        'a: 'b,
+    {
+        let Self { s, groups, group, outputs, dy, .. } = self;
+        let begin = |picture: usize| {
+            let place = (picture * groups + group) * s.output() + outputs.start * s.pixels();
+            place + part.lines.start * s.out_w
+        };
+        if s.precision.is_single() {
+            let numbers = &dy[begin(part.pictures[0])..];
+            return Pulled {
+                numbers,
+                picture: groups * s.output(),
+                line: s.out_w,
+                row: s.pixels(),
+            };
+        }
+        let line = length.div_ceil(2);
+        let row = lines * line;
+        let picture = outputs.len() * row;
+        let pairs = pairs.numbers(part.pictures.len() * picture);
+        for (of, pairs) in part.pictures.iter().zip(pairs.chunks_exact_mut(picture)) {
+            for (output, pairs) in pairs.chunks_exact_mut(row).enumerate() {
+                let dy = &dy[begin(*of) + output * s.pixels()..];
+                // A single line is all lines of the part, one behind the other.
+                for (dy, pairs) in dy.chunks(length).zip(pairs.chunks_exact_mut(line)) {
+                    pair_neighbours(dy, pairs);
+                }
+            }
+        }
+        Pulled { numbers: pairs, picture, line, row }
+    }
+}
+
+/// Gradients, and how far it is from picture to picture, from line to line, from output to output.
+struct Pulled<'a> {
+    numbers: &'a [f32],
+    picture: usize,
+    line: usize,
+    row: usize,
 }
 
 /// Lines of pictures that are taken together.
@@ -250,6 +337,8 @@ pub(super) struct Walk<'a> {
     pub(super) rows: usize,
     /// Numbers of `dy` from output to output.
     pub(super) row: usize,
+    /// With pairs, a pixel is a pixel and the next.
+    pub(super) precision: Precision,
 }
 
 impl Walk<'_> {
@@ -263,20 +352,21 @@ impl Walk<'_> {
         assert!(pulled <= self.dy.len(), "the gradients lie in the batch");
         assert!(sums.len() >= (ROWS - 1) * step + vectors * LANES, "the sums have a place");
         #[cfg(target_arch = "x86_64")]
-        match level() {
-            // SAFETY: the processor has these instructions, and the assertions above hold.
-            Level::Avx512 => unsafe {
-                return match vectors {
-                    1 => avx512::<1>(self, sums, step),
-                    2 => avx512::<2>(self, sums, step),
-                    _ => avx512::<VECTORS>(self, sums, step),
-                };
-            },
-            // SAFETY: the processor has these instructions.
-            Level::Avx2 => unsafe { return avx2(self, vectors, sums, step) },
-            Level::Plain => {}
+        // SAFETY: the processor has these instructions, and the assertions above hold.
+        unsafe {
+            match (level(), self.precision) {
+                (Level::Avx512, Precision::F32) => return avx512(self, vectors, sums, step),
+                (Level::Avx512, Precision::Bf16) if adds_pairs() => {
+                    return avx512_pairs(self, vectors, sums, step);
+                }
+                (Level::Avx512 | Level::Avx2, _) => return avx2(self, vectors, sums, step),
+                (Level::Plain, _) => {}
+            }
         }
-        walk_loop(self, vectors, (sums, step), |a, b, sum| a * b + sum);
+        match self.precision {
+            Precision::F32 => walk_loop(self, vectors, (sums, step), |a, b, sum| a * b + sum),
+            Precision::Bf16 => walk_loop(self, vectors, (sums, step), add_products),
+        }
     }
 }
 
@@ -320,62 +410,90 @@ fn walk_loop(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2(walk: &Walk<'_>, vectors: usize, sums: &mut [f32], step: usize) {
-    walk_loop(walk, vectors, (sums, step), f32::mul_add);
+    match walk.precision {
+        Precision::F32 => walk_loop(walk, vectors, (sums, step), f32::mul_add),
+        Precision::Bf16 => walk_loop(walk, vectors, (sums, step), add_products),
+    }
 }
 
-/// # Safety
-/// The assertions of [`Walk::run`] hold.
+/// Defines the variants of a tile for AVX-512 with an operation that adds products to sums.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-#[expect(clippy::needless_range_loop, reason = "closures are not compiled for the instructions")]
-unsafe fn avx512<const V: usize>(walk: &Walk<'_>, sums: &mut [f32], step: usize) {
-    use std::arch::x86_64::{
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-    };
-    let mut totals = [[_mm512_setzero_ps(); V]; ROWS];
-    for row in 0..ROWS {
-        for v in 0..V {
-            // SAFETY: the sums of all rows have a place.
-            let old = unsafe { sums.as_ptr().add(row * step + v * LANES) };
-            // SAFETY: as above.
-            totals[row][v] = unsafe { _mm512_loadu_ps(old) };
-        }
-    }
-    for picture in 0..walk.pictures {
-        for line in 0..walk.lines {
-            let [seen, pulled] = [0, 1].map(|i| picture * walk.picture[i] + line * walk.line[i]);
-            // SAFETY: lines lie in their buffers. Outputs that do not exist repeat the last one;
-            // nobody reads their sums.
-            let (mut seen, pulled) =
-                unsafe { (walk.seen.as_ptr().add(seen), walk.dy.as_ptr().add(pulled)) };
-            let mut dy = [pulled; ROWS];
-            for row in 1..ROWS {
-                // SAFETY: as above.
-                dy[row] = unsafe { pulled.add(row.min(walk.rows - 1) * walk.row) };
-            }
-            for i in 0..walk.length {
-                let mut right = [_mm512_setzero_ps(); V];
-                for v in 0..V {
-                    // SAFETY: `i` is a pixel of the line.
-                    right[v] = unsafe { _mm512_loadu_ps(seen.add(v * LANES)) };
-                }
+macro_rules! tiles {
+    ($name:ident, $features:literal, $add:path) => {
+        /// # Safety
+        /// The processor has the instructions, and the assertions of [`Walk::run`] hold.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(walk: &Walk<'_>, vectors: usize, sums: &mut [f32], step: usize) {
+            /// # Safety
+            /// As above.
+            #[target_feature(enable = $features)]
+            unsafe fn tile<const V: usize>(walk: &Walk<'_>, sums: &mut [f32], step: usize) {
+                use std::arch::x86_64::{
+                    _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+                };
+                let mut totals = [[_mm512_setzero_ps(); V]; ROWS];
                 for row in 0..ROWS {
-                    // SAFETY: as above.
-                    let left = _mm512_set1_ps(unsafe { *dy[row].add(i) });
                     for v in 0..V {
-                        totals[row][v] = _mm512_fmadd_ps(left, right[v], totals[row][v]);
+                        // SAFETY: the sums of all rows have a place.
+                        let old = unsafe { sums.as_ptr().add(row * step + v * LANES) };
+                        // SAFETY: as above.
+                        totals[row][v] = unsafe { _mm512_loadu_ps(old) };
                     }
                 }
-                seen = seen.wrapping_add(walk.pixel);
+                for picture in 0..walk.pictures {
+                    for line in 0..walk.lines {
+                        let [seen, pulled] =
+                            [0, 1].map(|i| picture * walk.picture[i] + line * walk.line[i]);
+                        // SAFETY: lines lie in their buffers. Outputs that do not exist repeat the
+                        // last one; nobody reads their sums.
+                        let (mut seen, pulled) =
+                            unsafe { (walk.seen.as_ptr().add(seen), walk.dy.as_ptr().add(pulled)) };
+                        let mut dy = [pulled; ROWS];
+                        for row in 1..ROWS {
+                            // SAFETY: as above.
+                            dy[row] = unsafe { pulled.add(row.min(walk.rows - 1) * walk.row) };
+                        }
+                        for i in 0..walk.length {
+                            let mut right = [_mm512_setzero_ps(); V];
+                            for v in 0..V {
+                                // SAFETY: `i` is a pixel of the line.
+                                right[v] = unsafe { _mm512_loadu_ps(seen.add(v * LANES)) };
+                            }
+                            for row in 0..ROWS {
+                                // SAFETY: as above.
+                                let left = _mm512_set1_ps(unsafe { *dy[row].add(i) });
+                                for v in 0..V {
+                                    totals[row][v] = $add(left, right[v], totals[row][v]);
+                                }
+                            }
+                            seen = seen.wrapping_add(walk.pixel);
+                        }
+                    }
+                }
+                for row in 0..ROWS {
+                    for v in 0..V {
+                        // SAFETY: the sums of all rows have a place.
+                        unsafe {
+                            _mm512_storeu_ps(
+                                sums.as_mut_ptr().add(row * step + v * LANES),
+                                totals[row][v],
+                            );
+                        }
+                    }
+                }
             }
-        }
-    }
-    for row in 0..ROWS {
-        for v in 0..V {
-            // SAFETY: the sums of all rows have a place.
+            // SAFETY: as above.
             unsafe {
-                _mm512_storeu_ps(sums.as_mut_ptr().add(row * step + v * LANES), totals[row][v]);
+                match vectors {
+                    1 => tile::<1>(walk, sums, step),
+                    2 => tile::<2>(walk, sums, step),
+                    _ => tile::<VECTORS>(walk, sums, step),
+                }
             }
         }
-    }
+    };
 }
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512, "avx512f", std::arch::x86_64::_mm512_fmadd_ps);
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512_pairs, "avx512f,avx512bf16", add_pairs);

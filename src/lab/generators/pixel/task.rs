@@ -64,7 +64,8 @@ impl<'a> PixelTask<'a> {
             None => net.config(self.channels, classes),
             Some(_) => net.enlarging(self.channels, classes),
         };
-        UNet::new(&config, &Site::new(self.seed.child("weights"), device))
+        let site = Site::new(self.seed.child("weights"), device);
+        UNet::new(&config, &site.products(self.spec.recipe.precision))
     }
 }
 

@@ -10,12 +10,14 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::super::pairs::{pair_neighbours, pair_rows};
 use super::super::scratch::Scratch;
 use super::super::shifts::Shape;
 use super::super::vector::{LANES, vectorised};
-use super::super::weight_gradient::{ROWS, VECTORS, Walk, by_pieces, order, total};
+use super::super::weight_gradient::{ROWS, VECTORS, Walk, add_lanes, by_pieces, order};
 use super::PLACES;
 use super::transforms::{Grid, lanes, minus, plus, split};
+use crate::terms::Precision;
 
 /// Tiles over which sums run before they are put away, at least, if there are so many pictures.
 const TOGETHER: usize = 128;
@@ -24,8 +26,9 @@ const TOGETHER: usize = 128;
 const BLOCK: usize = 128;
 
 thread_local! {
-    /// Pictures in their order, parts of a plane, and both transforms, kept from call to call.
-    static BUFFERS: RefCell<[Scratch; 4]> = RefCell::default();
+    /// Pictures in their order, parts of a plane, and both transforms, alone and in pairs, kept
+    /// from call to call.
+    static BUFFERS: RefCell<[Scratch; 6]> = RefCell::default();
 }
 
 /// Returns the gradient, `[outputs, inputs, 3, 3]`.
@@ -35,8 +38,8 @@ pub(in super::super) fn weight_gradient(x: &[f32], dy: &[f32], s: &Shape) -> Vec
         let piece = Piece { x, dy, s, grid: Grid::new(s), width, outputs };
         BUFFERS.with_borrow_mut(|buffers| piece.sums(pictures, buffers))
     };
-    by_pieces(s, 1, [BLOCK, PLACES * width], sums, |lanes, output, target| {
-        let total = total(lanes, output, PLACES * width);
+    by_pieces(s, 1, [BLOCK, PLACES * width], sums, |lanes, output, target, total| {
+        add_lanes(lanes, output, PLACES * width, total);
         for (input, taps) in target.chunks_exact_mut(9).enumerate() {
             let places = std::array::from_fn(|place| total[place * width + input]);
             taps.copy_from_slice(&weight_transform(&places));
@@ -65,11 +68,11 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     /// Returns the sums over some pictures, `[outputs in whole tiles of products, 16, width]`.
-    fn sums(&self, pictures: Range<usize>, buffers: &mut [Scratch; 4]) -> Vec<f32> {
+    fn sums(&self, pictures: Range<usize>, buffers: &mut [Scratch; 6]) -> Vec<f32> {
         let Self { x, s, grid, width, outputs, .. } = self;
         let (tiles, columns) = (grid.tiles(), 2 * grid.columns + 2);
         let together = TOGETHER.div_ceil(tiles).min(pictures.len());
-        let [ordered, parts, seen, pulled] = buffers;
+        let [ordered, parts, seen, pulled, pairs @ ..] = buffers;
         let ordered = ordered.numbers((2 * grid.rows + 2) * columns * s.inputs + LANES);
         let parts = parts.numbers(4 * grid.part());
         ordered.fill(0.0);
@@ -95,9 +98,39 @@ impl Piece<'_> {
                     output_transform(*grid, parts, pulled, [steps[1], start]);
                 }
             }
-            self.add((seen, pulled), (steps, row), some.len() * tiles, &mut sums);
+            let count = some.len() * tiles;
+            match s.precision {
+                Precision::F32 => self.add((seen, pulled), (steps, row), count, &mut sums),
+                Precision::Bf16 => {
+                    let paired = self.pair((seen, pulled), (steps, row), count, pairs);
+                    let half = count.div_ceil(2);
+                    let steps = [half * width, outputs.len() * half];
+                    self.add(paired, (steps, half), half, &mut sums);
+                }
+            }
         }
         sums
+    }
+
+    /// Returns both transforms with every tile and the next in pairs, without gaps.
+    fn pair<'b>(
+        &self,
+        (seen, pulled): (&[f32], &[f32]),
+        (steps, row): ([usize; 2], usize),
+        tiles: usize,
+        [seen_pairs, pulled_pairs]: &'b mut [Scratch; 2],
+    ) -> (&'b [f32], &'b [f32]) {
+        let (half, count) = (tiles.div_ceil(2), self.outputs.len());
+        let seen_pairs = seen_pairs.numbers(PLACES * half * self.width);
+        let pulled_pairs = pulled_pairs.numbers(PLACES * count * half);
+        for (place, pairs) in seen_pairs.chunks_exact_mut(half * self.width).enumerate() {
+            pair_rows(&seen[place * steps[0]..][..tiles * self.width], self.width, pairs);
+        }
+        for (i, pairs) in pulled_pairs.chunks_exact_mut(half).enumerate() {
+            let (place, output) = (i / count, i % count);
+            pair_neighbours(&pulled[place * steps[1] + output * row..][..tiles], pairs);
+        }
+        (seen_pairs, pulled_pairs)
     }
 
     /// Adds the products of some tiles; those of an output are `row` numbers apart.
@@ -126,6 +159,7 @@ impl Piece<'_> {
                         pixel: self.width,
                         rows: (self.outputs.len() - first).min(ROWS),
                         row,
+                        precision: self.s.precision,
                     };
                     let start = (first * PLACES + place) * self.width + columns.start;
                     walk.run(columns.len() / LANES, &mut sums[start..], PLACES * self.width);
@@ -201,16 +235,21 @@ mod tests {
     use super::*;
     use crate::terms::Seed;
 
-    /// Sums of small whole numbers and their quarters are exact: the two ways agree to the bit.
+    /// Small whole numbers and sums of them are exact, in bfloat16 too: the two ways agree to the
+    /// bit.
     #[test]
     fn exact_numbers_give_exact_sums() {
         let sizes = [[1, 1], [1, 2], [2, 1], [3, 3], [4, 4], [5, 8], [7, 6], [2, 33], [34, 3]];
-        for (i, [h, w]) in sizes.into_iter().enumerate() {
+        let both = [Precision::F32, Precision::Bf16];
+        let cases = sizes.into_iter().enumerate().flat_map(|case| both.map(|of| (case, of)));
+        for ((i, [h, w]), precision) in cases {
             let s = shape([1 + i % 3 * 9, 2 + 5 * i, h, w, 9 + 20 * i]);
+            let s = Shape { precision, ..s };
             let seed = Seed::root(6).index(i as u64);
             let x = draw(s.n * s.input(), seed.child("x"));
             let dy = draw(s.n * s.output(), seed.child("dy"));
-            let want = weight_gradient::weight_gradient(&x, &dy, &s, 1);
+            let single = Shape { precision: Precision::F32, ..s };
+            let want = weight_gradient::weight_gradient(&x, &dy, &single, 1);
             assert_eq!(weight_gradient(&x, &dy, &s), want, "{h} x {w}");
         }
     }

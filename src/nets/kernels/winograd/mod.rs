@@ -141,7 +141,7 @@ fn some(
 mod tests {
     use super::super::packed::Stored;
     use super::*;
-    use crate::terms::Seed;
+    use crate::terms::{Precision, Seed};
 
     /// Whole numbers in -3..=3.
     pub(super) fn draw(count: usize, seed: Seed) -> Vec<f32> {
@@ -151,7 +151,8 @@ mod tests {
 
     pub(super) fn shape([n, inputs, h, w, outputs]: [usize; 5]) -> Shape {
         let (kernel, padding) = ([3, 3], [1, 1]);
-        Shape { n, inputs, h, w, outputs, kernel, stride: 1, padding, out_h: h, out_w: w }
+        let (stride, precision) = (1, Precision::F32);
+        Shape { n, inputs, h, w, outputs, kernel, stride, padding, out_h: h, out_w: w, precision }
     }
 
     fn direct(x: &[f32], weight: &[f32], s: &Shape) -> Vec<f32> {
@@ -190,13 +191,17 @@ mod tests {
     /// To the bit: jobs of several pictures are cut by their count.
     #[test]
     fn a_picture_does_not_depend_on_the_others() {
-        for [n, inputs, h, w, outputs] in [[9, 33, 11, 12, 34], [40, 128, 3, 5, 130]] {
-            let (all, one) = (shape([n, inputs, h, w, outputs]), shape([1, inputs, h, w, outputs]));
+        let sizes = [[9, 33, 11, 12, 34], [40, 128, 3, 5, 130]];
+        let both = [Precision::F32, Precision::Bf16];
+        let cases = sizes.into_iter().flat_map(|size| both.map(|of| (size, of)));
+        for ([n, inputs, h, w, outputs], precision) in cases {
+            let of = |n| Shape { precision, ..shape([n, inputs, h, w, outputs]) };
+            let (all, one) = (of(n), of(1));
             let normals = |name, count| Seed::root(7).child(name).stream().normals(count);
             let x = normals("x", n * all.input());
             let weight = normals("w", outputs * inputs * 9);
             let stored = Stored { numbers: &weight, steps: [inputs * 9, 9], mirrored: false };
-            let weights = Weights::new(stored, [outputs, inputs]);
+            let weights = Weights::new(stored, [outputs, inputs], all.precision);
             let together = correlate(&x, &weights, &all, Finish::Sum);
             for (x, want) in x.chunks_exact(all.input()).zip(together.chunks_exact(all.output())) {
                 assert_eq!(correlate(x, &weights, &one, Finish::Sum), want, "{h} x {w}");
@@ -204,19 +209,22 @@ mod tests {
         }
     }
 
-    /// Sums of small whole numbers and their quarters are exact: the two ways agree to the bit.
+    /// Small whole numbers, their quarters and sums of those are exact, in bfloat16 too: the two
+    /// ways agree to the bit.
     #[test]
     fn exact_numbers_give_exact_sums() {
         let sizes = [[1, 1], [1, 2], [2, 1], [3, 3], [4, 4], [5, 8], [7, 6], [2, 33], [34, 3]];
-        for (i, [h, w]) in sizes.into_iter().enumerate() {
+        let both = [Precision::F32, Precision::Bf16];
+        let cases = sizes.into_iter().enumerate().flat_map(|case| both.map(|of| (case, of)));
+        for ((i, [h, w]), precision) in cases {
             let [n, inputs, outputs] = [1 + i % 3 * 9, 2 + i, 9 + i];
-            let s = shape([n, inputs, h, w, outputs]);
+            let s = Shape { precision, ..shape([n, inputs, h, w, outputs]) };
             let seed = Seed::root(5).index(i as u64);
             let x = draw(n * s.input(), seed.child("x"));
             let weight = draw(outputs * inputs * 9, seed.child("w"));
             let bias = draw(outputs, seed.child("b"));
             let stored = Stored { numbers: &weight, steps: [inputs * 9, 9], mirrored: false };
-            let weights = Weights::new(stored, [outputs, inputs]);
+            let weights = Weights::new(stored, [outputs, inputs], s.precision);
             let got = correlate(&x, &weights, &s, Finish::Bias(&bias));
             let mut want = direct(&x, &weight, &s);
             for (row, want) in want.chunks_exact_mut(h * w).enumerate() {

@@ -5,16 +5,22 @@ use std::ops::Range;
 use super::super::packed::{Packed, ROWS, Stored};
 use super::super::vector::vectorised;
 use super::PLACES;
+use crate::terms::Precision;
 
 /// The transformed weights of all outputs: for every place a matrix over the inputs.
 pub(in super::super) struct Weights([Packed; PLACES]);
 
 impl Weights {
     /// Transforms weights of 3x3.
-    pub(in super::super) fn new(stored: Stored<'_>, [outputs, inputs]: [usize; 2]) -> Self {
-        Self(Packed::several([outputs, inputs], |first, to| {
+    pub(in super::super) fn new(
+        stored: Stored<'_>,
+        [outputs, inputs]: [usize; 2],
+        precision: Precision,
+    ) -> Self {
+        let places = Packed::several([outputs, inputs], |first, to| {
             weight_transform(stored, first..outputs.min(first + ROWS), inputs, to);
-        }))
+        });
+        Self(places.map(|place| place.at(precision, inputs)))
     }
 
     /// Returns the matrices of the places.
