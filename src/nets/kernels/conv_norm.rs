@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use super::batch_norm::{Affine, Finish, batch_norm, known_channels};
 use super::convolution::{Geometry, conv2d, correlated, shape};
 use super::flex::{Operands, flex_tensor, take};
-use super::panels;
+use super::tile;
 
 /// A norm by known statistics.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ fn run(
     let channels = known_channels(channels, norm.affine.epsilon);
     let [x, weight] = &maps.hosts;
     let s = shape(x, weight, geometry);
-    let finish = panels::Finish::NormRelu(&channels);
+    let finish = tile::Finish::NormRelu(&channels);
     let out = correlated(x.numbers(), weight.numbers(), (&s, 1), finish);
     Some(maps.constant(flex_tensor(out, [s.n, s.outputs, s.out_h, s.out_w])))
 }

@@ -23,9 +23,10 @@ use super::flex::{Host, Operands, flex_tensor, take};
 use super::fresh::Fresh;
 use super::packed::{Packed, Stored};
 use super::pairs::rounded;
-use super::panels::{Buffers, Finish, correlate, pictures};
+use super::panels::{Buffers, correlate, pictures};
 use super::scratch::Scratch;
 use super::shifts::{Shape, scatter};
+use super::tile::Finish;
 use super::vector::{self, vectorised};
 use super::weight_gradient::weight_gradient;
 use super::winograd;
@@ -413,6 +414,28 @@ mod tests {
             if !filtered && !s.is_single() {
                 assert_eq!(run(&|x: &[f32]| x.to_vec(), Precision::Bf16), ours, "{case:?}");
             }
+        }
+    }
+
+    /// On other devices burn's operator sees rounded factors, and so does its backward pass.
+    #[test]
+    fn the_plain_operator_rounds_factors_too() {
+        let device = Device::flex().autodiff();
+        let geometry =
+            Geometry { stride: 2, padding: [1, 1], groups: 2, precision: Precision::Bf16 };
+        let run = |conv: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, Geometry) -> Tensor<4>| {
+            let x = draw([2, 6, 8, 9], Seed::root(12).child("x"), &device);
+            let weight = draw([10, 3, 3, 3], Seed::root(12).child("w"), &device);
+            let out = conv(x.clone(), weight.clone(), None, geometry);
+            // Gradients of 1 are in bfloat16.
+            let grads = out.clone().sum().backward();
+            [out.detach(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap()].map(numbers)
+        };
+        let [ours, plain] = [run(conv2d), run(plain)];
+        // Sums of up to 40 products of standard normals; gradients are rounded to 2^-9 at last.
+        close_f32(&ours[0], &plain[0], Tol::absolute(1e-5));
+        for (ours, plain) in ours[1..].iter().zip(&plain[1..]) {
+            close_f32(ours, plain, Tol::absolute(1e-5).or_relative(4e-3));
         }
     }
 

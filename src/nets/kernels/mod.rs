@@ -30,9 +30,11 @@ mod scratch;
 mod shifts;
 mod shortcut;
 mod silu;
+mod tile;
 mod transformer;
 mod transpose;
 mod vector;
+mod walk;
 mod weight_gradient;
 mod winograd;
 

@@ -10,11 +10,14 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::super::packed::ROWS;
 use super::super::pairs::{pair_neighbours, pair_rows};
 use super::super::scratch::Scratch;
 use super::super::shifts::Shape;
+use super::super::tile::VECTORS;
 use super::super::vector::{LANES, vectorised};
-use super::super::weight_gradient::{ROWS, VECTORS, Walk, add_lanes, by_pieces, order};
+use super::super::walk::Walk;
+use super::super::weight_gradient::{add_lanes, by_pieces, order};
 use super::PLACES;
 use super::transforms::{Grid, lanes, minus, plus, split};
 use crate::terms::Precision;

@@ -23,9 +23,10 @@ pub(super) use self::gradient::weight_gradient;
 use self::transforms::{Grid, columns_transform, join, output_transform, rows_transform, split};
 pub(super) use self::weights::Weights;
 use super::fresh::Fresh;
-use super::panels::{Buffers, Finish, pictures};
+use super::panels::{Buffers, pictures};
 use super::scratch::Scratch;
 use super::shifts::Shape;
+use super::tile::Finish;
 use super::vector::LANES;
 
 /// Places of a tile.

@@ -1,7 +1,7 @@
 //! The transforms of minimal filtering, a plane at a time.
 
-use super::super::panels::Finish;
 use super::super::shifts::Shape;
+use super::super::tile::Finish;
 use super::super::vector::{LANES, vectorised};
 
 /// The tiles of a plane.
