@@ -29,6 +29,7 @@ pub(super) enum Finish<'a> {
 
 impl Finish<'_> {
     /// Returns what concerns the outputs from `first` on.
+    #[inline]
     pub(super) fn from(self, first: usize) -> Self {
         match self {
             Self::Sum => Self::Sum,
@@ -69,6 +70,7 @@ pub(super) struct Place {
 }
 
 impl Place {
+    #[inline]
     pub(super) fn new(index: usize, s: &Shape) -> Self {
         let vectors = s.pixels().div_ceil(LANES);
         let start = index % vectors * LANES;
@@ -107,6 +109,7 @@ pub(super) struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    #[inline]
     pub(super) fn run(&self, panel: &[Place], seen: Seen<'_>, s: &Shape, out: &mut [f32]) {
         let (depth, width) = (self.weights.len() / ROWS, panel.len() * LANES);
         assert!(!seen.begins.is_empty() || seen.last == (depth - 1) * width, "a panel is as deep");
@@ -131,6 +134,7 @@ impl Tile<'_> {
     }
 
     /// Returns where the numbers of a place are in the row of an output.
+    #[inline]
     fn target(&self, row: usize, place: Place, s: &Shape) -> Range<usize> {
         let start = place.picture * s.output() + (self.channel + row) * s.pixels() + place.start;
         start..start + place.count

@@ -33,6 +33,7 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// Adds the sums to rows of `sums`, `step` apart.
+    #[inline]
     pub(super) fn run(&self, vectors: usize, sums: &mut [f32], step: usize) {
         let last =
             |i: usize| (self.pictures - 1) * self.picture[i] + (self.lines - 1) * self.line[i];
