@@ -24,7 +24,7 @@ use crate::lab::metrics::Metric;
 use crate::lab::training::Recipe;
 use crate::nets::classifier::{ClassifierNet, Input};
 use crate::nets::resnet::{ResNetFamily, ResNetSpec, Stem};
-use crate::terms::Key;
+use crate::terms::{Key, Precision};
 
 const INPUT: Input = Input { channels: 1, pixels: 8 };
 
@@ -189,6 +189,52 @@ fn a_chain_runs_once_and_its_results_do_not_depend_on_the_run() {
     let known = Metric::ALL.iter().flat_map(|metric| metric.scores());
     assert_eq!(names, known.map(|(name, _)| *name).collect::<Vec<_>>());
     assert!(measured.scores.iter().all(|score| score.value.is_finite()));
+}
+
+/// The weights of a generator and of a classifier differ with the precision of their products.
+#[test]
+fn both_trainings_keep_to_their_precision() {
+    let (_folder, store) = store();
+    let [single, half] = [Precision::F32, Precision::Bf16].map(|precision| {
+        let machine = Arc::new(Machine::new(Device::flex()));
+        let mut graph = Graph::default();
+        let data = graph.add(Arc::new(DatasetStage::new(digits(), Key::of_bytes(b"digits"))), &[]);
+        let mut training = pixel().training;
+        training.recipe.precision = precision;
+        let recipe = training.recipe.clone();
+        let generator = GeneratorStage {
+            training,
+            seed: 0,
+            channels: Channels::Grey,
+            size: 8,
+            enlarging: None,
+            start: None,
+            machine: machine.clone(),
+        };
+        let classifier = ClassifierStage {
+            name: "tiny".to_owned(),
+            mix_name: "real".to_owned(),
+            net: resnet(),
+            training: SupervisedSpec { recipe, ..SupervisedSpec::default() },
+            mix: Mix::default(),
+            seed: 0,
+            input: INPUT,
+            machine,
+        };
+        let stages: [Arc<dyn Stage>; 2] = [Arc::new(generator), Arc::new(classifier)];
+        let targets = stages.map(|stage| graph.add(stage, &[("data", data)]));
+        let (events, stop) = (Events::silent(), StopFlag::default());
+        let work =
+            Work { graph: &graph, targets: &targets, store: &store, events: &events, stop: &stop };
+        assert!(Local { jobs: 1 }.execute(&work).unwrap().complete());
+        targets.map(|id| {
+            let entry = store.verify(graph.node(id).key()).unwrap().whole().unwrap();
+            entry.read(keeper::WEIGHTS).unwrap()
+        })
+    });
+    for (single, half) in single.into_iter().zip(half) {
+        assert_ne!(single, half);
+    }
 }
 
 /// Runs a stage that is asked to stop at once, again and again until it is done; returns how often

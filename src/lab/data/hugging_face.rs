@@ -14,7 +14,7 @@ use polars::prelude::{
 use polars_arrow::io::ipc::write::{default_ipc_fields, schema_to_bytes};
 use serde_json::{Map, Value, json};
 
-use super::guarded::guarded;
+use super::guarded::{check_pages, guarded};
 use crate::terms::ClassNames;
 
 /// The key of the schema metadata that holds the features.
@@ -34,13 +34,15 @@ pub(super) struct Footer {
 }
 
 impl Footer {
-    /// Reads the footer of a file.
+    /// Reads the footer of a file, and looks at its pages: the first to be asked of any file.
     pub(super) fn read(file: &[u8]) -> PolarsResult<Self> {
         let (schema, text) = guarded(|| {
             let mut reader = ParquetReader::new(Cursor::new(file));
             let schema = Schema::from_arrow_schema(reader.schema()?.as_ref());
-            let metadata = reader.get_metadata()?.key_value_metadata().iter().flatten();
-            let mut features = metadata.filter(|pair| pair.key == METADATA_KEY);
+            let metadata = reader.get_metadata()?;
+            check_pages(file, metadata)?;
+            let texts = metadata.key_value_metadata().iter().flatten();
+            let mut features = texts.filter(|pair| pair.key == METADATA_KEY);
             Ok((schema, features.find_map(|pair| pair.value.clone())))
         })?;
         let root = text.and_then(|text| serde_json::from_str(&text).ok());

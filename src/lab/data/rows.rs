@@ -134,6 +134,23 @@ mod tests {
         file
     }
 
+    /// A page that claims less than no values once ended the process.
+    #[test]
+    fn no_bit_of_a_file_ends_the_process() {
+        let labels = (0..40).map(|i| (i % 3 > 0).then_some(i)).collect::<Vec<Option<i64>>>();
+        let file = with_labels(Series::new("label".into(), labels));
+        let mut refused = 0;
+        for place in 0..file.len() {
+            for bit in 0..8 {
+                let mut file = file.clone();
+                file[place] ^= 1 << bit;
+                let read = PictureRows::open(&file).and_then(|rows| rows.read(&file, 0..40));
+                refused += usize::from(read.is_err());
+            }
+        }
+        assert!(refused > 100, "{refused} of {} files", 8 * file.len());
+    }
+
     #[test]
     fn names_and_missing_labels_are_no_numbers() {
         let labels = |labels: Series| {
