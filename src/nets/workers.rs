@@ -13,6 +13,7 @@ pub fn among_workers<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) 
     if *device != Device::flex() {
         return work();
     }
+    // For those who come without a machine of the stages.
     keep_memory();
     rayon::scope(|_| work())
 }

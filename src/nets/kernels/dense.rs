@@ -41,7 +41,10 @@ pub(super) struct Interleaved {
 impl Interleaved {
     /// Terms of a sum, single or in pairs.
     fn depth(&self) -> usize {
-        terms(self.inputs, self.precision)
+        match self.precision {
+            Precision::F32 => self.inputs,
+            Precision::Bf16 => self.inputs.div_ceil(2),
+        }
     }
 
     /// Makes place for rows and returns their blocks.
@@ -93,14 +96,6 @@ impl Interleaved {
                 }
             });
         });
-    }
-}
-
-/// Terms of a sum over so many inputs.
-fn terms(inputs: usize, precision: Precision) -> usize {
-    match precision {
-        Precision::F32 => inputs,
-        Precision::Bf16 => inputs.div_ceil(2),
     }
 }
 

@@ -8,7 +8,8 @@
 //! differs. Products of two such numbers are exact in single precision, so sums are the same with
 //! and without the instruction for them.
 //!
-//! Factors below 2^-126, which lack digits, count as 0, as they do for the instruction.
+//! Factors below 2^-126, which lack digits, count as 0, as they do for the instruction. It clears
+//! sums that small, too, which the plain loops keep.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m512, __m512bh, _mm512_dpbf16_ps};

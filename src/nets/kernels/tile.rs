@@ -61,6 +61,7 @@ impl Finish<'_> {
         }
     }
 }
+
 /// A vector of output pixels: where it begins in the output, and how many of it there are.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
@@ -77,6 +78,7 @@ impl Place {
         Self { picture: index / vectors, start, count: LANES.min(s.pixels() - start) }
     }
 }
+
 /// The rows of a panel: one after the other, or at their places in planes.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
